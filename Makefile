@@ -1,0 +1,50 @@
+# The work, as commands. Everything happens inside .venv, from locked requirements.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test format lint types unit browser-tools lock clean
+.DEFAULT_GOAL := help
+
+help:  ## List what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run  ## Serve the product with demo data on http://127.0.0.1:8050
+	@exec $(BIN)/python app.py serve
+
+test: $(VENV)/.test browser-tools  ## The whole suite: format, lint, types, imports, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.test  ## Write the code as the formatter wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+browser-tools:
+	@sh tests/browser-tools.sh
+
+lock:  ## Choose newer versions within pyproject.toml's bounds
+	$(PIP) install uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
+		--no-header --python-version 3.11 --group test pyproject.toml -o requirements-test.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
+		--no-header --python-version 3.11 -c requirements-test.txt pyproject.toml -o requirements.txt
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python requirements.txt
+	@echo "Installing the locked requirements into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python requirements-test.txt
+	@echo "Installing the locked test requirements into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-test.txt
+	@touch $@ $(VENV)/.run

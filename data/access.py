@@ -1,0 +1,121 @@
+"""Who may see what, who pays, and the limit: the one place that decides."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+from sqlalchemy import Connection, Select, exists, func, select
+
+from data.errors import NotFoundError
+from data.money import ZERO
+from data.schema import UtcTimestamp, permissions, user_stats, workspace
+
+LimitScope = Literal["account", "workspace"]
+
+_ID_LENGTH_AT_MOST: Final = 255
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The person who asks, as a way of signing in recognised them."""
+
+    user_id: str
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace that the viewer may see."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who pays for a workspace today, and what the running total covers.
+
+    ``limit`` is in dollars, None where none is set; ``workspace_ids`` are those whose executions
+    count; ``as_of`` is the instant of the snapshot.
+    """
+
+    workspace: Workspace
+    payer_id: str
+    limit: Decimal | None
+    workspace_ids: tuple[str, ...]
+    as_of: datetime
+
+
+def workspaces_of(connection: Connection, viewer: Viewer) -> list[Workspace]:
+    """Return the workspaces that ``viewer`` may see, by name."""
+    rows = connection.execute(
+        _visible_to(viewer).order_by(func.lower(workspace.c.name), workspace.c.id.collate("C"))
+    )
+    return [Workspace(row.id, row.name) for row in rows]
+
+
+def account_of(
+    connection: Connection, viewer: Viewer, workspace_id: str, scope: LimitScope
+) -> Account:
+    """Return the account that pays for a workspace.
+
+    Raises NotFoundError, always the same, where the viewer may not see the workspace, it is
+    archived, or there is none.
+    """
+    if not _is_id(workspace_id):
+        raise _no_such_workspace()
+    billed = workspace.alias("billed")
+    covered = (
+        select(func.array_agg(billed.c.id))
+        .where(billed.c.billed_account_user_id == workspace.c.billed_account_user_id)
+        .scalar_subquery()
+    )
+    row = connection.execute(
+        _visible_to(viewer)
+        .where(workspace.c.id == workspace_id)
+        .outerjoin_from(
+            workspace, user_stats, user_stats.c.user_id == workspace.c.billed_account_user_id
+        )
+        .add_columns(
+            workspace.c.billed_account_user_id,
+            user_stats.c.current_usage_limit,
+            covered.label("covered"),
+            func.timezone("UTC", func.statement_timestamp(), type_=UtcTimestamp).label("as_of"),
+        )
+    ).one_or_none()
+    if row is None:
+        raise _no_such_workspace()
+    limit: Decimal | None = row.current_usage_limit
+    if limit is not None:
+        limit = max(limit, ZERO) if limit.is_finite() else None
+    return Account(
+        Workspace(row.id, row.name),
+        row.billed_account_user_id,
+        limit,
+        tuple(row.covered) if scope == "account" else (row.id,),
+        row.as_of,
+    )
+
+
+def _visible_to(viewer: Viewer) -> Select[tuple[str, str]]:
+    # EXISTS, because a join would multiply the workspace by its grants.
+    granted = exists().where(
+        permissions.c.entity_type == "workspace",
+        permissions.c.entity_id == workspace.c.id,
+        permissions.c.user_id == viewer.user_id,
+    )
+    return select(workspace.c.id, workspace.c.name).where(
+        workspace.c.archived_at.is_(None), granted
+    )
+
+
+def _is_id(word: str) -> bool:
+    """Tell whether PostgreSQL could hold ``word``; what it could not is not there."""
+    return 0 < len(word) <= _ID_LENGTH_AT_MOST and "\0" not in word and word.isprintable()
+
+
+def _no_such_workspace() -> NotFoundError:
+    return NotFoundError(
+        "There is no such workspace among yours. Check its id, or ask its owner for access.",
+        param="workspaceId",
+    )

@@ -1,0 +1,86 @@
+"""What the plan includes: the running total against the limit, as pandas ``cumsum``.
+
+Costs are never negative, so in one billing period the running total passes the limit once, at one
+execution: the Crossing. Whoever knows it can label any row by its place alone. Frames here hold
+Python objects (Decimal, datetime, None) in columns of dtype ``object``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+import pandas as pd
+
+from data.money import ZERO, exact
+from data.paging import Position
+from data.periods import BillingPeriod
+
+
+class UsageType(StrEnum):
+    """What a row counts as; the value is the spelling in the API."""
+
+    INCLUDED = "included"
+    ON_DEMAND = "on_demand"
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The execution that took an account over its limit, and the totals around it, in dollars."""
+
+    period: BillingPeriod
+    position: Position
+    before: Decimal
+    after: Decimal
+
+
+def first_above(
+    costs: pd.Series, before: Decimal, limit: Decimal
+) -> tuple[int, Decimal, Decimal] | None:
+    """Find where a running total that stands at ``before`` first passes ``limit``.
+
+    ``costs`` are known costs in dollars, in ledger order. Returns the position in ``costs`` with
+    the running total before and after it, or None where the limit holds.
+    """
+    if costs.empty:
+        return None
+    with exact():
+        running = costs.cumsum()
+        above = (running > limit - before).to_numpy(dtype=bool)
+        if not above.any():
+            return None
+        place = int(above.argmax())
+        after = before + running.iloc[place]
+        return place, after - costs.iloc[place], after
+
+
+def classify(
+    rows: pd.DataFrame, crossings: Iterable[Crossing], limit: Decimal | None
+) -> pd.DataFrame:
+    """Label executions: add the columns ``type`` and ``on_demand`` (dollars).
+
+    ``rows`` has ``started_at``, ``id`` and ``cost`` (None: unknown). ``on_demand`` is the part of
+    the cost above the limit, None where the cost is unknown. ``crossings`` are those of every
+    billing period that the rows touch.
+    """
+    known = list(crossings)
+    labels = [
+        _label(Position(started_at, row_id), cost, known, limit)
+        for started_at, row_id, cost in zip(
+            rows["started_at"], rows["id"], rows["cost"], strict=True
+        )
+    ]
+    labelled = pd.DataFrame(labels, index=rows.index, columns=["type", "on_demand"], dtype=object)
+    return pd.concat([rows, labelled], axis="columns")
+
+
+def _label(
+    position: Position, cost: Decimal | None, crossings: list[Crossing], limit: Decimal | None
+) -> tuple[UsageType, Decimal | None]:
+    crossing = next((c for c in crossings if position.started_at in c.period), None)
+    if crossing is None or limit is None or position < crossing.position:
+        return UsageType.INCLUDED, None if cost is None else ZERO
+    if position == crossing.position:
+        with exact():
+            return UsageType.ON_DEMAND, crossing.after - limit
+    return UsageType.ON_DEMAND, cost

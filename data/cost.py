@@ -1,0 +1,96 @@
+"""Total, tokens and models out of the ``cost`` JSONB, as SQL.
+
+The platform wrote this column in many shapes over the years, and a wrong one must neither raise nor
+count: whatever is not plainly an amount is NULL, unknown. Each function takes the SQL name of a
+JSONB value and returns a SQL expression of it.
+"""
+
+from typing import Final
+
+from sqlalchemy import Numeric, Text, literal_column
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from data.schema import execution
+
+# Digits in a JSON string: at most 12 before the point and 30 behind it, so that no cast overflows.
+_DIGITS: Final = r"^0*([0-9]{1,12}(\.[0-9]{1,30})?)$"
+
+# More tokens than a run can use; keeps counts and their sums exact for every reader of JSON.
+_WHOLE: Final = "strict $ ? (@ >= 0 && @ < 1000000000000000 && @ == @.floor())"
+
+
+def total_of(cost: str) -> str:
+    """Return the dollars of an execution's ``cost``: ``numeric``, exact."""
+    return _amount(f"coalesce(nullif({cost} -> 'total', 'null'), {cost} #> '{{value,total}}')")
+
+
+def tokens_of(cost: str) -> str:
+    """Return the tokens of ``cost``: ``numeric``, a whole number."""
+    return f"""(
+        SELECT CASE
+            WHEN total IS NOT NULL THEN {_whole("total")}
+            WHEN sent IS NOT NULL OR received IS NOT NULL
+            THEN {_whole("coalesce(sent, '0')")} + {_whole("coalesce(received, '0')")}
+        END
+        FROM (
+            SELECT
+                CASE jsonb_typeof(tokens) WHEN 'number' THEN tokens ELSE {_present("total")} END
+                    AS total,
+                coalesce({_present("input")}, {_present("prompt")}) AS sent,
+                coalesce({_present("output")}, {_present("completion")}) AS received
+            FROM (SELECT {cost} -> 'tokens' AS tokens) AS written
+        ) AS counted
+    )"""
+
+
+def models_of(cost: str) -> str:
+    """Return the names of the models used: ``text[]``, dearest first, then most tokens, name."""
+    return f"""coalesce(
+        (
+            SELECT array_agg(
+                name ORDER BY
+                    {_amount("part -> 'total'")} DESC NULLS LAST,
+                    {tokens_of("part")} DESC NULLS LAST,
+                    name COLLATE "C"
+            )
+            FROM jsonb_each(
+                CASE jsonb_typeof({cost} -> 'models')
+                    WHEN 'object' THEN {cost} -> 'models' ELSE '{{}}'
+                END
+            ) AS used (name, part)
+            WHERE name <> ''
+        ),
+        CASE
+            WHEN jsonb_typeof({cost} -> 'model') = 'string' AND {cost} ->> 'model' <> ''
+            THEN ARRAY[{cost} ->> 'model']
+        END,
+        ARRAY[]::text[]
+    )"""
+
+
+def _amount(value: str) -> str:
+    # The pattern alone would do for numbers too, at sixteen times the price.
+    number = f"({value})::numeric"
+    return f"""CASE jsonb_typeof({value})
+        WHEN 'number' THEN
+            CASE WHEN {number} >= 0 AND {number} < 1000000000000 AND scale({number}) <= 30
+                THEN {number}
+            END
+        WHEN 'string' THEN substring({value} #>> '{{}}' FROM '{_DIGITS}')::numeric
+    END"""
+
+
+def _whole(value: str) -> str:
+    return f"jsonb_path_query_first({value}, '{_WHOLE}')::numeric"
+
+
+def _present(key: str) -> str:
+    return f"nullif(tokens -> '{key}', 'null')"
+
+
+_COST: Final = str(execution.c.cost)
+
+# An execution's, ready to select.
+total: Final = literal_column(total_of(_COST), Numeric()).label("cost")
+tokens: Final = literal_column(tokens_of(_COST), Numeric()).label("tokens")
+models: Final = literal_column(models_of(_COST), ARRAY(Text)).label("models")

@@ -1,0 +1,24 @@
+"""What page, CSV and API say alike of an execution; pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+DELETED_WORKFLOW: Final = "Deleted workflow"
+
+
+def rfc3339(instant: datetime) -> str:
+    """Write an instant in UTC with microseconds: ``2026-11-22T09:15:27.412000Z``."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def model_label(models: Sequence[str]) -> str:
+    """Name the first model and count the rest, ``gpt-4o +2``; empty where there is none."""
+    if not models:
+        return ""
+    return models[0] if len(models) == 1 else f"{models[0]} +{len(models) - 1}"
+
+
+def workflow_label(name: str | None) -> str:
+    """Name a workflow; None means that its row is gone."""
+    return DELETED_WORKFLOW if name is None else name

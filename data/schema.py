@@ -1,0 +1,131 @@
+"""The host platform's tables and columns that are read, as SQLAlchemy Core.
+
+Types, constraints and indexes are the platform's own (revision of April 2026). Created only in the
+embedded database and in tests; a platform's database is never written to.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ENUM, JSONB, TIMESTAMP
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTimestamp(TypeDecorator[datetime]):
+    """``timestamp without time zone`` that holds UTC; aware datetimes in Python, microseconds."""
+
+    impl = TIMESTAMP(timezone=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Aware datetime to the naive UTC that the column holds."""
+        del dialect
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Naive UTC of the column to an aware datetime."""
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+
+_NOW = text("now()")
+
+user = Table(
+    "user",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False, unique=True),
+    Column("email_verified", Boolean, nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False),
+    Column("updated_at", UtcTimestamp, nullable=False),
+)
+
+user_stats = Table(
+    "user_stats",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("current_usage_limit", Numeric, server_default=text("'5'::numeric")),
+)
+
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("owner_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("updated_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("billed_account_user_id", ForeignKey("user.id"), nullable=False),
+    Column("archived_at", UtcTimestamp),
+)
+
+permissions = Table(
+    "permissions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("entity_type", Text, nullable=False),
+    Column("entity_id", Text, nullable=False),
+    Column(
+        "permission_type",
+        ENUM("admin", "write", "read", name="permission_type"),
+        nullable=False,
+    ),
+    Column("created_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("updated_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Index("permissions_entity_idx", "entity_type", "entity_id"),
+    Index("permissions_unique_constraint", "user_id", "entity_type", "entity_id", unique=True),
+)
+
+workflow = Table(
+    "workflow",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("last_synced", UtcTimestamp, nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False),
+    Column("updated_at", UtcTimestamp, nullable=False),
+    Column("workspace_id", ForeignKey("workspace.id", ondelete="CASCADE")),
+    Column("archived_at", UtcTimestamp),
+    Index("workflow_workspace_id_idx", "workspace_id"),
+)
+
+execution = Table(
+    "workflow_execution_logs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workflow_id", ForeignKey("workflow.id", ondelete="SET NULL")),
+    Column("execution_id", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("started_at", UtcTimestamp, nullable=False),
+    Column("ended_at", UtcTimestamp),
+    Column("total_duration_ms", Integer),
+    Column("execution_data", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("created_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("cost", JSONB),
+    Column("workspace_id", ForeignKey("workspace.id", ondelete="CASCADE"), nullable=False),
+    Column("status", Text, nullable=False, server_default=text("'running'::text")),
+    Index("workflow_execution_logs_execution_id_unique", "execution_id", unique=True),
+    Index("workflow_execution_logs_started_at_idx", "started_at"),
+    Index("workflow_execution_logs_workflow_id_idx", "workflow_id"),
+    Index("workflow_execution_logs_workflow_started_at_idx", "workflow_id", "started_at"),
+    Index("workflow_execution_logs_workspace_started_at_idx", "workspace_id", "started_at"),
+)
