@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     """The settings of one running product, from the environment and a ``.env`` file."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+        # Not by field name: the environment's own HOME, HOST and PORT would be taken for settings.
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     database_url: str | None = Field(

@@ -1,0 +1,17 @@
+"""What is seen. Each part of the page has its layout and its callbacks in one module."""
+
+from collections.abc import Callable
+
+from dash import Dash
+
+from components import usage_page
+from data.access import Viewer
+from data.ledger import Ledger
+from settings import Settings
+
+
+def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> None:
+    """Put the Usage page on ``app``; ``identify`` tells who asks, at every question."""
+    # A function, because the last day that can be picked is today.
+    app.layout = lambda: usage_page.layout(settings)
+    usage_page.register(app, ledger, identify, settings)

@@ -87,7 +87,7 @@ def account_of(
         raise _no_such_workspace()
     limit: Decimal | None = row.current_usage_limit
     if limit is not None:
-        limit = max(limit, ZERO) if limit.is_finite() else None
+        limit = max(limit, ZERO) if limit.is_finite() or limit.is_signed() else None
     return Account(
         Workspace(row.id, row.name),
         row.billed_account_user_id,

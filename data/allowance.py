@@ -30,6 +30,7 @@ class Crossing:
 
     period: BillingPeriod
     position: Position
+    limit: Decimal
     before: Decimal
     after: Decimal
 
@@ -45,18 +46,16 @@ def first_above(
     if costs.empty:
         return None
     with exact():
-        running = costs.cumsum()
-        above = (running > limit - before).to_numpy(dtype=bool)
+        running = costs.cumsum().map(lambda total: before + total)
+        above = (running > limit).to_numpy(dtype=bool)
         if not above.any():
             return None
         place = int(above.argmax())
-        after = before + running.iloc[place]
+        after: Decimal = running.iloc[place]
         return place, after - costs.iloc[place], after
 
 
-def classify(
-    rows: pd.DataFrame, crossings: Iterable[Crossing], limit: Decimal | None
-) -> pd.DataFrame:
+def classify(rows: pd.DataFrame, crossings: Iterable[Crossing]) -> pd.DataFrame:
     """Label executions: add the columns ``type`` and ``on_demand`` (dollars).
 
     ``rows`` has ``started_at``, ``id`` and ``cost`` (None: unknown). ``on_demand`` is the part of
@@ -65,7 +64,7 @@ def classify(
     """
     known = list(crossings)
     labels = [
-        _label(Position(started_at, row_id), cost, known, limit)
+        _label(Position(started_at, row_id), cost, known)
         for started_at, row_id, cost in zip(
             rows["started_at"], rows["id"], rows["cost"], strict=True
         )
@@ -75,12 +74,12 @@ def classify(
 
 
 def _label(
-    position: Position, cost: Decimal | None, crossings: list[Crossing], limit: Decimal | None
+    position: Position, cost: Decimal | None, crossings: list[Crossing]
 ) -> tuple[UsageType, Decimal | None]:
     crossing = next((c for c in crossings if position.started_at in c.period), None)
-    if crossing is None or limit is None or position < crossing.position:
+    if crossing is None or position < crossing.position:
         return UsageType.INCLUDED, None if cost is None else ZERO
     if position == crossing.position:
         with exact():
-            return UsageType.ON_DEMAND, crossing.after - limit
+            return UsageType.ON_DEMAND, crossing.after - crossing.limit
     return UsageType.ON_DEMAND, cost

@@ -106,7 +106,7 @@ class Ledger:
             total, newer = _counts(connection, query, rows, position)
             crossings = self._crossings(connection, account, rows)
             latest = None if total else _latest(connection, query.workspace_id)
-        rows = classify(rows, crossings, account.limit)
+        rows = classify(rows, crossings)
         older = total - newer - len(rows)
         return Page(
             account=account,
@@ -185,7 +185,8 @@ class Ledger:
             raise AssertionError("a span passes the limit that its executions do not pass")
         place, before, after = found
         row = rows.iloc[place]
-        return Crossing(period, Position(row["started_at"], row["id"]), before, after)
+        position = Position(row["started_at"], row["id"])
+        return Crossing(period, position, account.limit, before, after)
 
 
 def _unreachable() -> UnavailableError:

@@ -12,12 +12,13 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
-from data.periods import Preset, Window
+from data.periods import FIRST_DAY, LAST_DAY, Preset, Window
 
 PAGE_SIZE: Final = 100
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_DAY: Final = timedelta(days=1)
 _CHECKSUM_BYTES: Final = 8
 
 
@@ -73,10 +74,13 @@ class Cursor:
             workspace_id, start, end, preset, started_at, row_id = json.loads(body)
             cursor = cls(
                 workspace_id,
-                Window(_instant(start), _instant(end), preset and Preset(preset)),
+                Window(_instant(start), _instant(end), None if preset is None else Preset(preset)),
                 Position(_instant(started_at), row_id),
             )
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            return None
+        # The checksum is no secret: what fits it may still be more than the database can take.
+        if not (_is_text(workspace_id) and _is_text(row_id)):
             return None
         # One spelling per cursor: base64 itself ignores stray characters and trailing bits.
         return cursor if cursor.encode() == word else None
@@ -87,7 +91,18 @@ def _microseconds(instant: datetime) -> int:
 
 
 def _instant(microseconds: int) -> datetime:
-    return _EPOCH + microseconds * _MICROSECOND
+    instant = _EPOCH + microseconds * _MICROSECOND
+    # A day more at either end: days begin at different instants in different time zones.
+    if not FIRST_DAY - _DAY <= instant.date() <= LAST_DAY + 2 * _DAY:
+        raise ValueError("a cursor speaks of days that windows can have")
+    return instant
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether PostgreSQL could hold ``value`` as text."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _checksum(body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine
 
 from data.embedded import EmbeddedPostgres
 from data.engine import connect
+from tests.platform import Platform
 
 _numbers = itertools.count()
 
@@ -52,3 +53,28 @@ def owner(database: str) -> Iterator[Engine]:
     )
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def stage(cluster: str) -> Iterator[Platform]:
+    """Yield one database of the platform for many examples; each clears it before it begins."""
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE stage")
+    url = cluster.replace("/postgres?", "/stage?")
+    writer = create_engine(
+        "postgresql+psycopg://",
+        # Nothing here outlives the session, so no commit waits for the disk.
+        creator=lambda: psycopg.connect(url, options="-c synchronous_commit=off"),
+        pool_size=4,
+    )
+    reader = connect(url)
+    yield Platform(url, writer, reader)
+    reader.dispose()
+    writer.dispose()
+
+
+@pytest.fixture
+def platform(stage: Platform) -> Platform:
+    """Return the database of the platform, empty."""
+    stage.clear()
+    return stage

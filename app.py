@@ -1,0 +1,180 @@
+"""The front door: joins settings, ledger and page, and is the command line."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from dash import Dash, set_props
+from gunicorn.app.base import BaseApplication
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+import components
+import pages
+from components import ids
+from data import demo
+from data.access import Viewer
+from data.embedded import EmbeddedPostgres
+from data.engine import connect
+from data.errors import UsageError
+from data.ledger import Ledger
+from settings import Settings, SettingsError
+
+_LOG: Final = logging.getLogger("usage")
+_THREADS: Final = 8
+
+
+def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer]) -> Dash:
+    """Return the application: pages and callbacks over ``ledger``, for whom ``identify`` names."""
+    app = Dash(
+        "usage",
+        assets_folder=str(Path(__file__).parent / "assets"),
+        assets_ignore=r"theme\.js|.*LICENSE.*",
+        title="Usage",
+        update_title="",
+        compress=True,
+        enable_mcp=False,
+        requests_pathname_prefix=settings.url_prefix,
+        routes_pathname_prefix="/",
+        on_error=_unexpected,
+    )
+    # A proxy may strip the prefix or keep it: both arrive at the same routes.
+    if settings.url_prefix != "/":
+        app.server.wsgi_app = DispatcherMiddleware(
+            app.server.wsgi_app, {settings.url_prefix.rstrip("/"): app.server.wsgi_app}
+        )
+    pages.register(app, ledger, identify, settings)
+    components.register(app, ledger, identify, settings)
+    return app
+
+
+def _unexpected(error: Exception) -> None:
+    """Log what nobody foresaw, and tell the viewer that something went wrong."""
+    _LOG.error("a callback failed", exc_info=error)
+    set_props(ids.TROUBLE_TEXT, {"children": "Something went wrong here. Try again in a moment."})
+    set_props(ids.TROUBLE, {"hidden": False})
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """The web server, one process with threads: what waits for the database waits alone."""
+
+    def __init__(self, make_app: Callable[[], Any], settings: Settings) -> None:
+        self._make_app = make_app
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        url = f"http://{self._settings.host}:{self._settings.port}{self._settings.url_prefix}"
+        options = {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "worker_class": "gthread",
+            "threads": _THREADS,
+            "graceful_timeout": 5,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "post_worker_init": lambda _: click.echo(f"Usage Ledger is ready on {url}"),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self._make_app()
+
+
+def _help_of_settings() -> str:
+    lines = ["\b", "Settings (environment variables, or a .env file):"]
+    for field in Settings.model_fields.values():
+        default = "unset" if field.default is None else str(field.default)
+        lines.append(f"  {field.alias:<20} {field.description} [{default}]")
+    return "\n".join(lines)
+
+
+@click.group(epilog=_help_of_settings(), context_settings={"max_content_width": 120})
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Show what every workflow execution cost, what the plan includes, what is on demand."""
+    try:
+        context.obj = Settings.read()
+    except SettingsError as wrong:
+        raise click.ClickException(str(wrong)) from None
+
+
+@main.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Serve the page on USAGE_HOST and USAGE_PORT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _check_port(settings)
+    with _embedded(settings) as url:
+        if not demo.is_seeded(url):
+            _seed(url, demo.EXECUTIONS)
+
+        def make_app() -> Any:
+            ledger = Ledger(connect(url), zone=settings.zone, scope=settings.limit_scope)
+            return create_app(settings, ledger, lambda: Viewer(demo.DEMO_VIEWER_ID)).server
+
+        _Server(make_app, settings).run()
+
+
+@main.command()
+@click.option("--executions", type=click.IntRange(1000), default=demo.EXECUTIONS, show_default=True)
+@click.pass_obj
+def seed(settings: Settings, executions: int) -> None:
+    """Fill an empty embedded database with demo data; one that has some is left as it is."""
+    with _embedded(settings) as url:
+        if demo.is_seeded(url):
+            raise click.ClickException(
+                f"There is demo data already. Stop the server and delete {settings.home} to start "
+                "anew."
+            )
+        _seed(url, executions)
+
+
+def _check_port(settings: Settings) -> None:
+    """Refuse a taken address before anything is started for it."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise click.ClickException(
+                f"{settings.host}:{settings.port} cannot be served: {error.strerror}. Stop what "
+                "uses it, or set USAGE_HOST and USAGE_PORT."
+            ) from None
+
+
+@contextmanager
+def _embedded(settings: Settings) -> Iterator[str]:
+    """Run the embedded database for the length of the block; yield its URL."""
+    if settings.database_url:
+        raise click.ClickException(
+            "DATABASE_URL is set, but nobody can sign in yet, so viewers could not be told apart. "
+            "Unset DATABASE_URL to use the embedded database."
+        )
+    server = EmbeddedPostgres(settings.home)
+    try:
+        try:
+            url = server.start()
+        except UsageError as error:
+            raise click.ClickException(error.sentence) from error
+        yield url
+    finally:
+        server.stop()
+
+
+def _seed(url: str, executions: int) -> None:
+    with click.progressbar(length=executions, label="Seeding demo data") as bar:
+        demo.seed(
+            url,
+            now=datetime.now(UTC),
+            executions=executions,
+            progress=lambda done, _: bar.update(done - bar.pos),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The page's address: which workspace is in the path, which window and cursor in the query."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, unquote, urlencode
+
+_PATH: Final = re.compile(r"/?workspace/([^/]+)/usage/?")
+
+
+def usage_path(prefix: str, workspace_id: str, params: Mapping[str, str]) -> str:
+    """Return the address of the page for a workspace and a window."""
+    search = f"?{urlencode(params)}" if params else ""
+    return f"{prefix}workspace/{quote(workspace_id, safe='')}/usage{search}"
+
+
+def workspace_in(pathname: Any, prefix: str) -> str:
+    """Return the workspace's id out of a path, empty where there is none."""
+    found = _PATH.fullmatch(str(pathname).removeprefix(prefix))
+    return unquote(found[1]) if found else ""
+
+
+def params_in(search: Any) -> dict[str, list[str]]:
+    """Read a query string as it came, with every value of every parameter."""
+    return parse_qs(str(search or "").removeprefix("?"), keep_blank_values=True)
+
+
+def params_of(stored: Any) -> dict[str, list[str]]:
+    """Read parameters back from the browser, which may send anything."""
+    if not isinstance(stored, dict):
+        return {}
+    return {str(name): [str(value)] for name, value in stored.items()}

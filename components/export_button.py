@@ -1,0 +1,124 @@
+"""Export CSV: the button, the question before a window that one file cannot hold, the file."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from components import formats, ids, notice
+from components.address import params_of, workspace_in
+from data.access import Viewer
+from data.errors import UsageError
+from data.export import ROW_LIMIT, file_name, write_csv
+from data.ledger import Ledger
+from data.query import UsageQuery
+from settings import Settings
+
+OUTPUTS: Final = {
+    "file": Output(ids.DOWNLOAD, "data"),
+    "question": Output(ids.QUESTION_TEXT, "children"),
+    "question_hidden": Output(ids.QUESTION, "hidden"),
+    "trouble": {
+        name: Output(output.component_id, output.component_property, allow_duplicate=True)
+        for name, output in notice.OUTPUTS.items()
+    },
+}
+
+
+def layout() -> Component:
+    """Return the button and the place of its file."""
+    return html.Div(
+        [
+            html.Button("Export CSV", id=ids.EXPORT, className="btn", type="button"),
+            dcc.Download(id=ids.DOWNLOAD),
+        ]
+    )
+
+
+def question() -> Component:
+    """Return the question before a long export, hidden."""
+    newest = f"Export newest {formats.count(ROW_LIMIT)}"
+    return html.Div(
+        [
+            html.Span(id=ids.QUESTION_TEXT),
+            html.Button(newest, id=ids.CONFIRM, className="btn btn-sm", type="button"),
+            html.Button("Cancel", id=ids.CANCEL, className="btn btn-sm btn-quiet", type="button"),
+        ],
+        id=ids.QUESTION,
+        className="usage-notice usage-notice-warn",
+        hidden=True,
+    )
+
+
+def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> None:
+    """Let the button send the file of the window on the screen, all of its pages."""
+
+    @app.callback(
+        output=OUTPUTS,
+        inputs={
+            "export": Input(ids.EXPORT, "n_clicks"),
+            "confirm": Input(ids.CONFIRM, "n_clicks"),
+        },
+        state={"shown": State(ids.VIEW, "data"), "pathname": State(ids.LOCATION, "pathname")},
+        running=[
+            (Output(ids.EXPORT, "disabled"), True, False),
+            (Output(ids.EXPORT, "children"), "Exporting …", "Export CSV"),
+        ],
+        prevent_initial_call=True,
+    )
+    def export(export: int, confirm: int, shown: Any, pathname: str) -> dict[str, Any]:
+        del export, confirm
+        if not isinstance(shown, dict):
+            raise PreventUpdate
+        now = datetime.now(UTC)
+        try:
+            query = UsageQuery.parse(
+                params_of(shown.get("window")),
+                workspace_id=workspace_in(pathname, settings.url_prefix),
+                now=now,
+                zone=ledger.zone,
+            )
+            with ledger.export(identify(), query) as answer:
+                if answer.total > ROW_LIMIT and ctx.triggered_id != ids.CONFIRM:
+                    return _asked(answer.total)
+                text = "".join(write_csv(answer.rows))
+        except UsageError as error:
+            return _failed(error)
+        name = file_name(query.workspace_id, now, ledger.zone)
+        return _sent({"content": text, "filename": name, "type": "text/csv;charset=utf-8"})
+
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
+        ClientsideFunction("usage", "closeQuestion"),
+        Output(ids.QUESTION, "hidden", allow_duplicate=True),
+        Input(ids.CANCEL, "n_clicks"),
+        Input(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _asked(total: int) -> dict[str, Any]:
+    cap = formats.count(ROW_LIMIT)
+    text = [
+        html.B(f"This window holds {formats.count(total)} executions; a file holds at most {cap}."),
+        f" You would get the newest {cap}, newest first. Narrow the range to get all of them.",
+    ]
+    return _answer(question=text, question_hidden=False)
+
+
+def _sent(file: dict[str, Any]) -> dict[str, Any]:
+    return _answer(file=file, question_hidden=True, trouble=notice.CLEAR)
+
+
+def _failed(error: UsageError) -> dict[str, Any]:
+    text = [html.B("The file could not be made. "), error.sentence]
+    return _answer(trouble={"text": text, "hidden": False})
+
+
+def _answer(**given: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(OUTPUTS, no_update) | {
+        "trouble": dict.fromkeys(notice.OUTPUTS, no_update)
+    }
+    return nothing | given

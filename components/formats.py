@@ -1,0 +1,94 @@
+"""Money, dates and counts as people read them; pure.
+
+Rounding happens here and nowhere else, half up, from the exact Decimal; never before a sum.
+"""
+
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Final
+
+from data.money import plain
+from data.periods import Preset, Span, Window, day_start, local_day
+
+UNKNOWN: Final = "—"
+
+_ROUNDING: Final = Context(prec=200, rounding=ROUND_HALF_UP)
+_ROW_DECIMALS: Final = Decimal("0.0001")
+_CENTS: Final = Decimal("0.01")
+_LEAST_SHOWN: Final = Decimal("0.00005")
+
+_PRESET_NAMES: Final = {
+    Preset.DAY: "1d",
+    Preset.WEEK: "7d",
+    Preset.DAYS_30: "30d",
+    Preset.MONTH_TO_DATE: "MTD",
+    Preset.LAST_MONTH: "Last month",
+}
+
+
+def preset_name(preset: Preset) -> str:
+    """Name a preset as its button does."""
+    return _PRESET_NAMES[preset]
+
+
+def row_dollars(dollars: Decimal) -> str:
+    """Write a row's cost with four decimals, so that points align: ``$1,204.5000``."""
+    if 0 < dollars < _LEAST_SHOWN:
+        return "<$0.0001"
+    return f"${dollars.quantize(_ROW_DECIMALS, context=_ROUNDING):,f}"
+
+
+def sum_dollars(dollars: Decimal) -> str:
+    """Write a total or a limit with cents, with four decimals below a dollar."""
+    if 0 < dollars < 1:
+        return row_dollars(dollars)
+    return f"${dollars.quantize(_CENTS, context=_ROUNDING):,f}"
+
+
+def exact_dollars(dollars: Decimal) -> str:
+    """Write every stored digit."""
+    return f"${plain(dollars)}"
+
+
+def count(number: int) -> str:
+    """Write a count in full: ``91,167,718``."""
+    return f"{number:,}"
+
+
+def day(day: date) -> str:
+    """Write ``1 Nov 2026``."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def second(instant: datetime, zone: tzinfo) -> str:
+    """Write ``18 Nov 2026 11:38:04`` in ``zone``."""
+    local = instant.astimezone(zone)
+    return f"{day(local.date())} {local:%H:%M:%S}"
+
+
+def minute(instant: datetime, zone: tzinfo) -> str:
+    """Write ``18 Nov 2026 11:38`` in ``zone``."""
+    local = instant.astimezone(zone)
+    return f"{day(local.date())} {local:%H:%M}"
+
+
+def days_shown(window: Window, zone: tzinfo) -> tuple[date, date]:
+    """Return the first and the last day that ``window`` touches, as the picker shows them."""
+    last = max(window.start, window.end - timedelta(microseconds=1))
+    return local_day(window.start, zone), local_day(last, zone)
+
+
+def span_in_words(window: Span, zone: tzinfo) -> str:
+    """Write a window's ends without its zone: whole days by date, others by the minute."""
+    first = local_day(window.start, zone)
+    last = local_day(window.end - timedelta(microseconds=1), zone)
+    whole = window.start == day_start(first, zone)
+    if whole and window.end == day_start(last + timedelta(days=1), zone):
+        return day(first) if first == last else f"{day(first)} – {day(last)}"
+    return f"{minute(window.start, zone)} – {minute(window.end, zone)}"
+
+
+def window_in_words(window: Window, zone: tzinfo) -> str:
+    """Write a window with its preset and zone: ``30d: 23 Oct 2026 12:00 – 22 Nov … UTC``."""
+    words = f"{span_in_words(window, zone)} {zone}"
+    return f"{preset_name(window.preset)}: {words}" if window.preset else words

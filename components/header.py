@@ -1,0 +1,90 @@
+"""The line above everything: which workspace, whose data, which theme."""
+
+from typing import Any, Final
+
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, html
+from dash.development.base_component import Component
+
+from components import ids
+from components.aria import aria
+from components.view import View
+from settings import Settings
+
+THEMES: Final = ("system", "light", "dark")
+
+OUTPUTS: Final = {
+    "workspace": Output(ids.WORKSPACE, "label"),
+    "workspaces": Output(ids.WORKSPACE, "children"),
+}
+
+
+def layout(settings: Settings) -> Component:
+    """Return the header; the names of workspaces come with the data."""
+    end: list[Component] = [
+        dbc.DropdownMenu(
+            [dbc.DropdownMenuItem(theme.title(), id=f"{ids.THEME}-{theme}") for theme in THEMES],
+            id=ids.THEME,
+            label="Theme: System",
+            color="link",
+            toggle_class_name="btn-quiet",
+            align_end=True,
+            class_name="usage-wide-only",
+        )
+    ]
+    if settings.spending_url:
+        end.insert(0, html.A("Spending", id=ids.SPENDING, className="btn btn-quiet"))
+    return html.Header(
+        [
+            html.H1("Usage"),
+            html.Span("/", className="usage-separator", **aria(hidden="true")),
+            dbc.DropdownMenu(
+                id=ids.WORKSPACE, label="Workspace", color="link", toggle_class_name="btn-quiet"
+            ),
+            *([_demo_badge()] if settings.database_url is None else []),
+            html.Div(end, className="usage-header-end"),
+        ],
+        className="usage-header",
+    )
+
+
+def outputs(settings: Settings) -> dict[str, Output]:
+    """Return what :func:`show` fills."""
+    if settings.spending_url:
+        return OUTPUTS | {"spending": Output(ids.SPENDING, "href")}
+    return OUTPUTS
+
+
+def show(view: View) -> dict[str, Any]:
+    """Name the workspace and offer the others; the window stays, the page of it does not."""
+    shown = {
+        "workspace": view.workspace.name,
+        "workspaces": [
+            dbc.DropdownMenuItem(
+                workspace.name,
+                href=view.path(workspace, view.params),
+                active=workspace.id == view.workspace.id,
+            )
+            for workspace in view.workspaces
+        ],
+    }
+    if view.settings.spending_url:
+        shown["spending"] = view.settings.spending_url.replace("{workspace_id}", view.workspace.id)
+    return shown
+
+
+def register(app: Dash) -> None:
+    """Let the theme follow its menu; the browser remembers it."""
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
+        ClientsideFunction("usage", "chooseTheme"),
+        Output(ids.THEME, "label"),
+        [Input(f"{ids.THEME}-{theme}", "n_clicks") for theme in THEMES],
+    )
+
+
+def _demo_badge() -> Component:
+    return html.Span(
+        "Demo data",
+        className="usage-badge",
+        title="Made-up executions from the built-in database",
+    )

@@ -1,0 +1,49 @@
+"""Where trouble is told: a sentence, and a way to try again."""
+
+from typing import Any, Final
+
+from dash import Output, html
+from dash.development.base_component import Component
+
+from components import ids
+from components.aria import aria
+from data.errors import UsageError
+
+OUTPUTS: Final = {
+    "text": Output(ids.TROUBLE_TEXT, "children"),
+    "hidden": Output(ids.TROUBLE, "hidden"),
+}
+
+CLEAR: Final = {"text": "", "hidden": True}
+
+
+def layout(question: Component) -> Component:
+    """Return the place of notices, with the question before a long export."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Span(id=ids.TROUBLE_TEXT),
+                    html.Button("Try again", id=ids.RETRY, className="btn btn-sm", type="button"),
+                ],
+                id=ids.TROUBLE,
+                className="usage-notice usage-notice-error",
+                hidden=True,
+            ),
+            question,
+        ],
+        id=ids.NOTICE,
+        role="status",
+        **aria(live="polite"),
+    )
+
+
+def show(error: UsageError, kept: str | None) -> dict[str, Any]:
+    """Tell what happened; ``kept`` is the instant of the figures that stay below, if any."""
+    text: list[Component | str] = [html.B("Usage could not be loaded. "), error.sentence]
+    if kept:
+        text = [
+            html.B("Usage could not be refreshed. "),
+            f"{error.sentence} The figures below are those of {kept}.",
+        ]
+    return {"text": text, "hidden": False}

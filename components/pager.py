@@ -1,0 +1,95 @@
+"""The line below the table: what is shown, the pages before and after, the same view in the API."""
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from dash import Output, html
+from dash.development.base_component import Component
+
+from components import formats, ids
+from components.aria import aria
+from components.view import View
+from data.labels import rfc3339
+
+OUTPUTS: Final = {
+    "caption": Output(ids.CAPTION, "children"),
+    "prev": Output(ids.PREV, "disabled"),
+    "next": Output(ids.NEXT, "disabled"),
+    "limit": Output(ids.LIMIT_NOTE, "children"),
+    "api": Output(ids.API_LINK, "href"),
+}
+
+
+def layout() -> Component:
+    """Return the foot of the table and the note beneath it."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Span(id=ids.CAPTION, **aria(live="polite")),
+                    html.Div(
+                        [
+                            _button("Prev", ids.PREV, "Newer executions"),
+                            _button("Next", ids.NEXT, "Older executions"),
+                        ],
+                        className="usage-pager",
+                    ),
+                ],
+                className="usage-foot",
+            ),
+            html.Div(
+                [
+                    html.Span(id=ids.LIMIT_NOTE),
+                    html.A("This view in the API", id=ids.API_LINK),
+                ],
+                className="usage-note",
+            ),
+        ]
+    )
+
+
+def _button(text: str, element: str, title: str) -> Component:
+    return html.Button(
+        text, id=element, title=title, className="btn btn-sm", type="button", disabled=True
+    )
+
+
+def show(view: View) -> dict[str, Any]:
+    """Say what is shown, and open the pages that there are."""
+    page = view.page
+    return {
+        "caption": f"{formats.window_in_words(view.window, view.zone)} · {_rows(view)}",
+        "prev": page.previous_cursor is None,
+        "next": page.next_cursor is None,
+        "limit": _limit(view),
+        "api": f"{view.settings.url_prefix}api/billing/usage?"
+        + urlencode(
+            {
+                "workspaceId": view.workspace.id,
+                "from": rfc3339(view.window.start),
+                "to": rfc3339(view.window.end),
+            }
+        ),
+    }
+
+
+def _rows(view: View) -> str:
+    page = view.page
+    if page.rows.empty:
+        return "no rows"
+    first, last = page.newer + 1, page.newer + len(page.rows)
+    return f"rows {formats.count(first)}–{formats.count(last)} of {formats.count(page.total)}"
+
+
+def _limit(view: View) -> str:
+    limit = view.page.account.limit
+    if limit is None:
+        return "No limit set for the account that pays for this workspace: everything is Included."
+    covered = {
+        "account": "over all the workspaces it pays for",
+        "workspace": "of this workspace alone",
+    }[view.settings.limit_scope]
+    return (
+        f"The monthly limit of {formats.sum_dollars(limit)} is that of the account that pays for "
+        f"this workspace; the running total {covered} counts against it."
+    )

@@ -1,0 +1,83 @@
+"""Presets, the date range, how fresh the figures are."""
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+from dash import Output, dcc, html
+from dash.development.base_component import Component
+
+from components import formats, ids
+from components.aria import aria
+from components.view import View
+from data.export import ROW_LIMIT
+from data.periods import FIRST_DAY, Preset
+
+OUTPUTS: Final = {
+    "pressed": {
+        preset.value: Output(element, "aria-pressed") for preset, element in ids.PRESETS.items()
+    },
+    "start": Output(ids.RANGE, "start_date"),
+    "end": Output(ids.RANGE, "end_date"),
+    "as_of": Output(ids.AS_OF, "children"),
+}
+
+
+def layout(today: date, export_button: Component) -> Component:
+    """Return the toolbar; ``today`` is the last day that can be picked."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Button(
+                        formats.preset_name(preset),
+                        id=element,
+                        className="btn",
+                        type="button",
+                        **aria(pressed="false"),
+                    )
+                    for preset, element in ids.PRESETS.items()
+                ],
+                className="btn-group",
+                role="group",
+                **aria(label="Preset window"),
+            ),
+            html.Div(
+                dcc.DatePickerRange(
+                    id=ids.RANGE,
+                    min_date_allowed=FIRST_DAY.isoformat(),
+                    max_date_allowed=today.isoformat(),
+                    initial_visible_month=(today.replace(day=1) - timedelta(days=1)).isoformat(),
+                    number_of_months_shown=2,
+                    minimum_nights=0,
+                    display_format="YYYY-MM-DD",
+                    updatemode="bothdates",
+                    clearable=False,
+                ),
+                className="usage-range-box",
+            ),
+            html.Div(
+                [html.Span(id=ids.AS_OF, className="usage-hint"), export_button],
+                className="usage-export-box",
+            ),
+        ],
+        className="usage-toolbar",
+        role="group",
+        **aria(label="Window and export"),
+    )
+
+
+def show(view: View) -> dict[str, Any]:
+    """Mark the preset, fill the picker, say how fresh the figures are and what a file can hold."""
+    first, last = formats.days_shown(view.window, view.zone)
+    if view.page.total > ROW_LIMIT:
+        hint = f"{formats.count(view.page.total)} rows · a file holds {formats.count(ROW_LIMIT)}"
+    else:
+        hint = f"As of {formats.minute(view.page.account.as_of, view.zone)} {view.zone}"
+    return {
+        "pressed": {
+            preset.value: "true" if preset is view.window.preset else "false" for preset in Preset
+        },
+        "start": first.isoformat(),
+        "end": last.isoformat(),
+        "as_of": hint,
+    }

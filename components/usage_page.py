@@ -1,0 +1,215 @@
+"""The Usage page: its parts in their places, and the one callback that owns its state.
+
+The state is in the URL. Whatever is clicked becomes parameters, the parameters become a UsageQuery,
+the ledger answers it, and every part of the page shows its own piece of that one answer.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from components import (
+    empty,
+    export_button,
+    formats,
+    header,
+    ids,
+    notice,
+    pager,
+    toolbar,
+    usage_table,
+)
+from components.address import params_in, params_of, workspace_in
+from components.view import View
+from data.access import Viewer
+from data.errors import UsageError
+from data.labels import rfc3339
+from data.ledger import Ledger, Page
+from data.paging import Direction
+from data.periods import local_day
+from data.query import CURSOR_PARAMS, UsageQuery
+from settings import Settings
+
+_LOG: Final = logging.getLogger(__name__)
+
+_READY, _EMPTY, _LOADING = "ready", "empty", "loading"
+
+
+def layout(settings: Settings) -> Component:
+    """Return the page as it stands before any answer: skeleton rows, no figures."""
+    today = local_day(datetime.now(UTC), settings.zone)
+    return html.Div(
+        [
+            dcc.Location(id=ids.LOCATION, refresh="callback-nav"),
+            dcc.Store(id=ids.VIEW),
+            html.A("Skip to the table", href=f"#{ids.TABLE}", className="usage-skip"),
+            header.layout(settings),
+            html.Main(
+                [
+                    toolbar.layout(today, export_button.layout()),
+                    notice.layout(export_button.question()),
+                    html.Div(usage_table.layout(settings), className="usage-table"),
+                    empty.layout(),
+                    pager.layout(),
+                ],
+                id=ids.MAIN,
+                className="usage-main",
+                **_state(_LOADING),
+            ),
+        ]
+    )
+
+
+def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> None:
+    """Let every control of the page ask for the window and the page it stands for."""
+    outputs = {
+        "search": Output(ids.LOCATION, "search"),
+        "view": Output(ids.VIEW, "data"),
+        "state": Output(ids.MAIN, "data-state"),
+        "header": header.outputs(settings),
+        "toolbar": toolbar.OUTPUTS,
+        "notice": notice.OUTPUTS,
+        "table": usage_table.OUTPUTS,
+        "empty": empty.OUTPUTS,
+        "pager": pager.OUTPUTS,
+    }
+
+    @app.callback(
+        output=outputs,
+        inputs={
+            "search": Input(ids.LOCATION, "search"),
+            "pathname": Input(ids.LOCATION, "pathname"),
+            "days": (Input(ids.RANGE, "start_date"), Input(ids.RANGE, "end_date")),
+            "clicks": [
+                Input(element, "n_clicks")
+                for element in (*ids.PRESETS.values(), ids.PREV, ids.NEXT, ids.RETRY)
+            ],
+        },
+        state={"shown": State(ids.VIEW, "data")},
+    )
+    def show(
+        search: Any, pathname: Any, days: tuple[Any, Any], clicks: list[Any], shown: Any
+    ) -> dict[str, Any]:
+        del clicks
+        shown = shown if isinstance(shown, dict) else {}
+        asked = _asked(ctx.triggered_id, search, days, shown)
+        try:
+            view = _answer(
+                ledger, identify(), workspace_in(pathname, settings.url_prefix), asked, settings
+            )
+        except UsageError as error:
+            return _failed(outputs, error, shown)
+        return {
+            "search": no_update if asked == params_in(search) else _search(asked),
+            "view": _stored(view),
+            "state": _EMPTY if view.page.rows.empty else _READY,
+            "header": header.show(view),
+            "toolbar": toolbar.show(view),
+            "notice": notice.CLEAR,
+            "table": usage_table.show(view),
+            "empty": empty.show(view),
+            "pager": pager.show(view),
+        }
+
+    header.register(app)
+    export_button.register(app, ledger, identify, settings)
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
+        ClientsideFunction("usage", "turnPage"), Output(ids.VIEW, "id"), Input(ids.VIEW, "data")
+    )
+
+
+def _asked(
+    trigger: Any, search: Any, days: tuple[Any, Any], shown: dict[str, Any]
+) -> dict[str, list[str]]:
+    """Turn what was clicked into parameters; what is in the URL already counts by default."""
+    for preset, element in ids.PRESETS.items():
+        if trigger == element:
+            return {"preset": [preset.value]}
+    if trigger == ids.RANGE:
+        if None in days or list(days) == shown.get("days"):
+            raise PreventUpdate
+        return {"from": [str(days[0])], "to": [str(days[1])]}
+    turns = {ids.NEXT: Direction.OLDER, ids.PREV: Direction.NEWER}
+    if trigger in turns:
+        direction = turns[trigger]
+        return params_of(shown.get("params")) | {direction.value: [str(shown.get(direction.value))]}
+    return params_in(search)
+
+
+def _answer(
+    ledger: Ledger,
+    viewer: Viewer,
+    workspace_id: str,
+    asked: Mapping[str, list[str]],
+    settings: Settings,
+) -> View:
+    now = datetime.now(UTC)
+    query = UsageQuery.parse(asked, workspace_id=workspace_id, now=now, zone=ledger.zone)
+    page = _whole_first_page(ledger, viewer, query)
+    params = {name: value for name, (value,) in asked.items() if name not in CURSOR_PARAMS}
+    if not params and query.window.preset:
+        params = {"preset": query.window.preset.value}
+    return View(page, ledger.workspaces(viewer), params, settings)
+
+
+def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page:
+    """Answer ``query``; going back past a late row ends in a full page, not in a short one."""
+    page = ledger.page(viewer, query)
+    short = len(page.rows) < query.limit and page.next_cursor is not None
+    if query.direction is Direction.NEWER and short:
+        return ledger.page(viewer, replace(query, cursor=None, direction=Direction.OLDER))
+    return page
+
+
+def _search(asked: Mapping[str, list[str]]) -> str:
+    return f"?{urlencode(asked, doseq=True)}"
+
+
+def _stored(view: View) -> dict[str, Any]:
+    """Return what the next click needs to know of this answer; nothing in it is trusted."""
+    page = view.page
+    first, last = formats.days_shown(view.window, view.zone)
+    words = formats.window_in_words(view.window, view.zone)
+    return {
+        "params": view.params,
+        "window": {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)},
+        "days": [first.isoformat(), last.isoformat()],
+        Direction.OLDER.value: page.next_cursor and page.next_cursor.encode(),
+        Direction.NEWER.value: page.previous_cursor and page.previous_cursor.encode(),
+        "as_of": f"{formats.minute(page.account.as_of, view.zone)} {view.zone}",
+        "title": f"Usage · {view.workspace.name} · {words}",
+    }
+
+
+def _failed(
+    outputs: Mapping[str, Any], error: UsageError, shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Tell what happened and keep what was there, unless the viewer may no longer see it."""
+    _LOG.warning("usage page: %s", error.sentence)
+    answer: dict[str, Any] = _unchanged(outputs)
+    hide = error.status in {401, 404}
+    if hide:
+        # The same answer as the page's and the API's; the browser shows the body all the same.
+        ctx.response.callback_response.status_code = error.status
+    nothing_known = hide or not shown
+    answer["notice"] = notice.show(error, None if nothing_known else str(shown.get("as_of")))
+    if nothing_known:
+        answer |= {"view": None, "state": _READY, "table": usage_table.CLEAR, "empty": empty.CLEAR}
+    return answer
+
+
+def _state(word: str) -> dict[str, Any]:
+    return {"data-state": word}
+
+
+def _unchanged(outputs: Any) -> Any:
+    if isinstance(outputs, Mapping):
+        return {name: _unchanged(output) for name, output in outputs.items()}
+    return no_update

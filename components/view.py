@@ -1,0 +1,48 @@
+"""What one answer puts on the page: the ledger's page and what surrounds it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from components.address import usage_path
+from data.access import Workspace
+from data.ledger import Page
+from data.periods import Window
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class View:
+    """One page of the ledger as a viewer sees it.
+
+    ``params`` are the window's own parameters in the URL, without the cursor.
+    """
+
+    page: Page
+    workspaces: Sequence[Workspace]
+    params: Mapping[str, str]
+    settings: Settings
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that is shown."""
+        return self.page.account.workspace
+
+    @property
+    def window(self) -> Window:
+        """The window that is shown."""
+        return self.page.window
+
+    @property
+    def zone(self) -> tzinfo:
+        """The reporting time zone."""
+        return self.settings.zone
+
+    @property
+    def subject(self) -> str:
+        """Whose running total is meant, in a sentence."""
+        return f"the {self.settings.limit_scope}"
+
+    def path(self, workspace: Workspace, params: Mapping[str, str]) -> str:
+        """Return the page's own address for a workspace and a window."""
+        return usage_path(self.settings.url_prefix, workspace.id, params)

@@ -1,0 +1,131 @@
+"""The URLs of pages: the Usage page, the list of workspaces, what is not there, health."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from dash import Dash
+from flask import Flask, Response, make_response, redirect, render_template_string, request
+
+from components.address import usage_path, workspace_in
+from data.access import Viewer
+from data.errors import NotFoundError, UnavailableError, UsageError
+from data.ledger import Ledger
+from settings import Settings
+
+# What Dash serves itself: its callbacks, its scripts, this product's assets.
+_DASH: Final = re.compile(r"_dash-|assets/|_favicon\.ico$|_reload-hash$")
+
+INDEX: Final = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>{%favicon%}{%css%}<script src="THEME"></script>
+</head>
+<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>"""
+
+_MESSAGE: Final = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }} · Usage</title>
+{% for sheet in sheets %}<link rel="stylesheet" href="{{ sheet }}">{% endfor %}
+<script src="{{ theme }}"></script>
+</head>
+<body>
+<header class="usage-header"><h1>Usage</h1></header>
+<main class="usage-main usage-message">
+<h2>{{ title }}</h2>
+{% if sentence %}<p>{{ sentence }}</p>{% endif %}
+{% if links %}<ul>{% for link in links %}<li><a href="{{ link.href }}">{{ link.name }}</a></li>
+{% endfor %}</ul>{% endif %}
+</main>
+</body>
+</html>"""
+
+
+def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> None:
+    """Answer for every URL that is not Dash's own."""
+    server: Flask = app.server
+    app.index_string = INDEX.replace("THEME", app.get_asset_url("theme.js"))
+
+    @server.before_request
+    def gate() -> Any:
+        path = request.path.lstrip("/")
+        if path in {"healthz", "readyz"} or _DASH.match(path):
+            return None
+        if request.method not in {"GET", "HEAD"}:
+            return make_response("Only GET and HEAD.\n", 405, {"Allow": "GET, HEAD"})
+        if not path:
+            return _home(app, ledger, identify(), settings)
+        workspace_id = workspace_in(request.path, "/")
+        if workspace_id:
+            return _usage(app, ledger, identify(), workspace_id)
+        return _message(
+            app, "Page not found", 404, "Check the address, or start from your workspaces."
+        )
+
+    @server.get("/healthz")
+    def health() -> Response:
+        return make_response("ok\n", 200, {"Content-Type": "text/plain"})
+
+    @server.get("/readyz")
+    def ready() -> Response:
+        try:
+            ledger.ready()
+        except UsageError as error:
+            plain = {"Content-Type": "text/plain", "Retry-After": "5"}
+            return make_response(f"{error.sentence}\n", 503, plain)
+        return make_response("ready\n", 200, {"Content-Type": "text/plain"})
+
+
+def _home(app: Dash, ledger: Ledger, viewer: Viewer, settings: Settings) -> Any:
+    """List the viewer's workspaces; with a single one, go straight to it."""
+    try:
+        workspaces = ledger.workspaces(viewer)
+    except UnavailableError as error:
+        return _message(app, "Usage could not be loaded", error.status, error.sentence)
+    links = [
+        {"href": usage_path(settings.url_prefix, workspace.id, {}), "name": workspace.name}
+        for workspace in workspaces
+    ]
+    if not links:
+        sentence = "Ask the owner of a workspace for access to it."
+        return _message(app, "You have no workspaces", 200, sentence)
+    return (
+        redirect(links[0]["href"])
+        if len(links) == 1
+        else _message(app, "Your workspaces", 200, links=links)
+    )
+
+
+def _usage(app: Dash, ledger: Ledger, viewer: Viewer, workspace_id: str) -> Any:
+    """Let the viewer's own workspaces pass to the page; nothing else is there."""
+    try:
+        ledger.account(viewer, workspace_id)
+    except NotFoundError as error:
+        return _message(app, "Page not found", error.status, error.sentence)
+    except UnavailableError as error:
+        # The page itself tells of the trouble, and recovers without a reload.
+        shell = app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
+        return make_response(shell, error.status, {"Retry-After": "5"})
+    return None
+
+
+def _message(
+    app: Dash,
+    title: str,
+    status: int,
+    sentence: str = "",
+    links: Sequence[Mapping[str, str]] = (),
+) -> Response:
+    page = render_template_string(
+        _MESSAGE,
+        title=title,
+        sentence=sentence,
+        links=links,
+        sheets=[app.get_asset_url(name) for name in ("00_bootstrap.min.css", "50_usage.css")],
+        theme=app.get_asset_url("theme.js"),
+    )
+    return make_response(page, status)
