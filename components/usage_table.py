@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pandas as pd
 from dash import Output
-from dash.dash_table import DataTable
+from dash.dash_table.DataTable import DataTable
 from dash.development.base_component import Component
 
 from components import formats, ids
