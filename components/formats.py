@@ -38,6 +38,12 @@ def row_dollars(dollars: Decimal) -> str:
     return f"${dollars.quantize(_ROW_DECIMALS, context=_ROUNDING):,f}"
 
 
+def split_dollars(dollars: Decimal, part: Decimal) -> tuple[str, str]:
+    """Write what is left of a row's cost without ``part``, and ``part``: they add up as shown."""
+    whole, shown = (amount.quantize(_ROW_DECIMALS, context=_ROUNDING) for amount in (dollars, part))
+    return f"${whole - shown:,f}", row_dollars(part)
+
+
 def sum_dollars(dollars: Decimal) -> str:
     """Write a total or a limit with cents, with four decimals below a dollar."""
     if 0 < dollars < 1:

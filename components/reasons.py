@@ -1,0 +1,86 @@
+"""Why a row reads as it does: the tooltips of its cells and the second lines between months."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from components import formats
+from components.view import View
+from data.allowance import Crossing, UsageType
+from data.labels import rfc3339
+from data.paging import Position
+from data.periods import billing_period
+
+TYPE_NAMES: Final = {UsageType.INCLUDED: "Included", UsageType.ON_DEMAND: "On-Demand"}
+
+_UNFINISHED: Final = {"running", "pending"}
+
+
+def of_cells(view: View, row: Any) -> dict[str, str]:
+    """Return the reason behind each cell of ``row``, by column."""
+    return {
+        "date": rfc3339(row.started_at),
+        "type": _of_type(view, row),
+        "workflow": (
+            "This workflow was deleted" if row.workflow_name is None else row.workflow_name
+        ),
+        "model": "\n".join(row.models) or "No model was used",
+        "cost": _of_cost(row),
+    }
+
+
+def of_crossing(view: View, row: Any) -> str | None:
+    """Tell what became of the cost of the execution that crossed the limit; None for others."""
+    crossing = _crossing_of(view, row)
+    if crossing is None or crossing.position != Position(row.started_at, row.id):
+        return None
+    included, on_demand = formats.split_dollars(row.cost, row.on_demand)
+    return (
+        f"Limit {formats.sum_dollars(crossing.limit)} crossed here: {included} of this cost is "
+        f"Included, {on_demand} On-Demand. Earlier executions of {crossing.period.month:%B} are "
+        "Included."
+    )
+
+
+def of_month_starts(view: View, rows: Sequence[Any]) -> dict[int, str]:
+    """Return, by place, what to say under the first row of a month that follows another."""
+    months = [billing_period(row.started_at, view.zone).month for row in rows]
+    return {
+        place: f"{month.day} {month:%B}: the running total starts at $0"
+        for place, (month, older) in enumerate(pairwise(months))
+        if month != older
+    }
+
+
+def _of_type(view: View, row: Any) -> str:
+    limit = view.page.account.limit
+    if limit is None:
+        return "Included: no limit set"
+    subject, dollars = view.subject, formats.sum_dollars(limit)
+    crossing = _crossing_of(view, row)
+    if crossing is None:
+        month = billing_period(row.started_at, view.zone).month
+        return f"Included: {subject} has not crossed its limit of {dollars} in {month:%B}"
+    if crossing.position == Position(row.started_at, row.id):
+        return f"On-Demand: this execution took {subject} over its limit of {dollars}"
+    side = "before" if row.type is UsageType.INCLUDED else "after"
+    instant = formats.second(crossing.position.started_at, view.zone)
+    return (
+        f"{TYPE_NAMES[row.type]}: started {side} {subject} crossed its limit of {dollars} on "
+        f"{instant} {view.zone}"
+    )
+
+
+def _of_cost(row: Any) -> str:
+    if row.cost is None:
+        if row.status in _UNFINISHED:
+            return "Still running; cost not known yet"
+        return "Cost not recorded; counts as 0 in sums"
+    exact = f"Exact cost {formats.exact_dollars(row.cost)}"
+    if row.on_demand:
+        return f"{exact}; On-Demand part {formats.exact_dollars(row.on_demand)}"
+    return f"Included: this execution added nothing to the On-Demand amount. {exact}"
+
+
+def _crossing_of(view: View, row: Any) -> Crossing | None:
+    return next((c for c in view.page.crossings if row.started_at in c.period), None)
