@@ -29,11 +29,7 @@ class Settings(BaseSettings):
     """The settings of one running product, from the environment and a ``.env`` file."""
 
     model_config = SettingsConfigDict(
-        # Not by field name: the environment's own HOME, HOST and PORT would be taken for settings.
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: str | None = Field(

@@ -88,7 +88,7 @@ def span_in_words(window: Span, zone: tzinfo) -> str:
     """Write a window's ends without its zone: whole days by date, others by the minute."""
     first = local_day(window.start, zone)
     last = local_day(window.end - timedelta(microseconds=1), zone)
-    whole = window.start == day_start(first, zone)
+    whole = window.start == day_start(first, zone) and window.start < window.end
     if whole and window.end == day_start(last + timedelta(days=1), zone):
         return day(first) if first == last else f"{day(first)} – {day(last)}"
     return f"{minute(window.start, zone)} – {minute(window.end, zone)}"

@@ -2,15 +2,19 @@
 
 import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine
 
+from data import demo
 from data.embedded import EmbeddedPostgres
 from data.engine import connect
 from tests.platform import Platform
+
+pytest_plugins = ("tests.browsing",)
 
 _numbers = itertools.count()
 
@@ -29,12 +33,32 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def database(cluster: str) -> Iterator[str]:
     """Yield the URL of a fresh, empty database."""
+    yield from _fresh_database(cluster)
+
+
+def _fresh_database(cluster: str, source: str = "") -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(cluster, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" {source}')
     yield cluster.replace("/postgres?", f"/{name}?")
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def demo_template(cluster: str) -> str:
+    """Return the name of a database that holds demo data, to be copied by ``demo_database``."""
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE demo_template")
+    url = cluster.replace("/postgres?", "/demo_template?")
+    demo.seed(url, now=datetime.now(UTC), executions=8000, progress=lambda _done, _total: None)
+    return "demo_template"
+
+
+@pytest.fixture
+def demo_database(cluster: str, demo_template: str) -> Iterator[str]:
+    """Yield the URL of a fresh database with 8,000 executions of demo data."""
+    yield from _fresh_database(cluster, f'TEMPLATE "{demo_template}"')
 
 
 @pytest.fixture

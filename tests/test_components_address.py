@@ -1,0 +1,27 @@
+from components.address import params_in, params_of, usage_path, workspace_in
+
+
+def test_an_address_and_its_workspace_are_each_others_inverse() -> None:
+    for workspace_id in ("ws_support", "a b", "a/b", "ä", "100%", "?#&"):
+        for prefix in ("/", "/finance/"):
+            path = usage_path(prefix, workspace_id, {})
+            assert workspace_in(path, prefix) == workspace_id
+
+
+def test_an_address_carries_the_window() -> None:
+    assert usage_path("/", "ws", {"preset": "7d"}) == "/workspace/ws/usage?preset=7d"
+
+
+def test_other_paths_have_no_workspace() -> None:
+    for path in ("/", "/workspace//usage", "/workspace/ws", "/workspace/a/b/usage", None, 7):
+        assert workspace_in(path, "/") == ""
+
+
+def test_a_query_string_keeps_every_value_of_every_parameter() -> None:
+    assert params_in("?a=1&a=2&b=") == {"a": ["1", "2"], "b": [""]}
+    assert params_in("") == params_in(None) == {}
+
+
+def test_what_a_browser_sends_back_is_read_as_text_only() -> None:
+    assert params_of({"preset": "7d", "n": 3}) == {"preset": ["7d"], "n": ["3"]}
+    assert params_of("no") == params_of(None) == {}
