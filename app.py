@@ -114,7 +114,8 @@ def serve(settings: Settings) -> None:
             _seed(url, demo.EXECUTIONS)
 
         def make_app() -> Any:
-            ledger = Ledger(connect(url), zone=settings.zone, scope=settings.limit_scope)
+            engine = connect(demo.reader_url(url))
+            ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
             return create_app(settings, ledger, lambda: Viewer(demo.DEMO_VIEWER_ID)).server
 
         _Server(make_app, settings).run()

@@ -99,7 +99,7 @@ def account_of(
 
 def _visible_to(viewer: Viewer) -> Select[tuple[str, str]]:
     # EXISTS, because a join would multiply the workspace by its grants.
-    granted = exists().where(
+    granted = exists(permissions.c.entity_id).where(
         permissions.c.entity_type == "workspace",
         permissions.c.entity_id == workspace.c.id,
         permissions.c.user_id == viewer.user_id,

@@ -13,6 +13,7 @@ from data.periods import local_day
 COLUMNS: Final = ("Date", "Execution", "Workflow", "Trigger", "Model", "Tokens", "Cost (USD)")
 ROW_LIMIT: Final = 10_000
 
+_WRITTEN_END: Final = "\r\n"
 _RUN_BY_SPREADSHEETS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -24,8 +25,8 @@ def file_name(workspace_id: str, now: datetime, zone: tzinfo) -> str:
 def write_csv(rows: Iterable[Any]) -> Iterator[str]:
     """Yield the file line by line, the header first; ``rows`` are those of ``Ledger.export``."""
     line = io.StringIO(newline="")
-    # One kind of line end throughout: names may hold a line feed, so rows end in one too.
-    writer = csv.writer(line, lineterminator="\n")
+    # The writer quotes what holds a character of its own line end, so that must have both.
+    writer = csv.writer(line, lineterminator=_WRITTEN_END)
     writer.writerow(COLUMNS)
     yield _taken(line)
     for row in rows:
@@ -49,7 +50,8 @@ def _guarded(text: str) -> str:
 
 
 def _taken(line: io.StringIO) -> str:
-    text = line.getvalue()
+    # One kind of line end throughout: names may hold a line feed, so rows end in one too.
+    text = line.getvalue().removesuffix(_WRITTEN_END) + "\n"
     line.seek(0)
     line.truncate()
     return text
