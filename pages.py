@@ -7,10 +7,10 @@ from typing import Any, Final
 from dash import Dash
 from flask import Flask, Response, make_response, redirect, render_template_string, request
 
-from components.address import usage_path, workspace_in
 from data.access import Viewer
 from data.errors import NotFoundError, UnavailableError, UsageError
 from data.ledger import Ledger
+from links import usage_path, workspace_in
 from settings import Settings
 
 # What Dash serves itself: its callbacks, its scripts, this product's assets.
@@ -29,7 +29,7 @@ _MESSAGE: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }} · Usage</title>
+<title>{{ title }} · Usage</title><link rel="icon" href="{{ icon }}">
 {% for sheet in sheets %}<link rel="stylesheet" href="{{ sheet }}">{% endfor %}
 <script src="{{ theme }}"></script>
 </head>
@@ -127,5 +127,7 @@ def _message(
         links=links,
         sheets=[app.get_asset_url(name) for name in ("00_bootstrap.min.css", "50_usage.css")],
         theme=app.get_asset_url("theme.js"),
+        # Without it a browser asks for /favicon.ico, which is not there.
+        icon=f"{app.config.requests_pathname_prefix}_favicon.ico",
     )
     return make_response(page, status)

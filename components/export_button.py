@@ -9,12 +9,12 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from components import formats, ids, notice
-from components.address import params_of, workspace_in
 from data.access import Viewer
 from data.errors import UsageError
 from data.export import ROW_LIMIT, file_name, write_csv
 from data.ledger import Ledger
 from data.query import UsageQuery
+from links import params_of, workspace_in
 from settings import Settings
 
 OUTPUTS: Final = {
@@ -113,6 +113,8 @@ def _sent(file: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failed(error: UsageError) -> dict[str, Any]:
+    if error.status in {401, 404}:
+        ctx.response.callback_response.status_code = error.status  # as the page's own callback does
     text = [html.B("The file could not be made. "), error.sentence]
     return _answer(trouble={"text": text, "hidden": False})
 

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from components import ids
 from components.aria import aria
 from components.view import View
+from links import spending_url
 from settings import Settings
 
 THEMES: Final = ("system", "light", "dark")
@@ -69,7 +70,7 @@ def show(view: View) -> dict[str, Any]:
         ],
     }
     if view.settings.spending_url:
-        shown["spending"] = view.settings.spending_url.replace("{workspace_id}", view.workspace.id)
+        shown["spending"] = spending_url(view.settings.spending_url, view.workspace.id)
     return shown
 
 

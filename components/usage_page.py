@@ -26,7 +26,6 @@ from components import (
     toolbar,
     usage_table,
 )
-from components.address import params_in, params_of, workspace_in
 from components.view import View
 from data.access import Viewer
 from data.errors import UsageError
@@ -35,6 +34,7 @@ from data.ledger import Ledger, Page
 from data.paging import Direction
 from data.periods import local_day
 from data.query import CURSOR_PARAMS, UsageQuery
+from links import params_in, params_of, workspace_in
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 import re
 from typing import Any, Final
-from urllib.parse import quote
 
 from dash import Output
 from dash.dash_table.DataTable import DataTable
@@ -12,6 +11,7 @@ from components import formats, ids, reasons
 from components.view import View
 from data.allowance import UsageType
 from data.labels import model_label, workflow_label
+from links import workflow_url
 from settings import Settings
 
 COLUMNS: Final = {
@@ -160,9 +160,7 @@ def _workflow(view: View, row: Any) -> str:
     label = _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
     if row.workflow_id is None:
         return label
-    base = view.settings.app_url.rstrip("/")
-    workspace, workflow = (quote(part, safe="") for part in (view.workspace.id, row.workflow_id))
-    return f"[{label}]({base}/workspace/{workspace}/w/{workflow})"
+    return f"[{label}]({workflow_url(view.settings.app_url, view.workspace.id, row.workflow_id)})"
 
 
 def _css_string(text: str) -> str:

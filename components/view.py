@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from components.address import usage_path
 from data.access import Workspace
 from data.ledger import Page
 from data.periods import Window
+from links import usage_path
 from settings import Settings
 
 

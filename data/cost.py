@@ -81,7 +81,8 @@ def _amount(value: str) -> str:
 
 
 def _whole(value: str) -> str:
-    return f"jsonb_path_query_first({value}, '{_WHOLE}')::numeric"
+    # trunc writes 5.0 as 5.
+    return f"trunc(jsonb_path_query_first({value}, '{_WHOLE}')::numeric)"
 
 
 def _present(key: str) -> str:

@@ -1,9 +1,16 @@
 """The connection to a PostgreSQL: read only, in UTC, bounded in time and number."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import Engine, create_engine
+from psycopg.errors import QueryCanceled
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from data.errors import UnavailableError
 
 STATEMENT_TIMEOUT_SECONDS: Final = 10
 _CONNECT_TIMEOUT_SECONDS: Final = 5
@@ -50,3 +57,28 @@ def connect(url: str) -> Engine:
         pool_pre_ping=True,
         pool_recycle=1800,
     )
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Open one read-only transaction: all that is read in it belongs to one instant.
+
+    Raises UnavailableError where the database is away or takes too long.
+    """
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except OperationalError as failure:
+        if isinstance(failure.orig, QueryCanceled):
+            raise UnavailableError(
+                f"The database did not answer within {STATEMENT_TIMEOUT_SECONDS} s. "
+                "Choose a shorter window, or try again.",
+                code="database_timeout",
+            ) from failure
+        raise _unreachable() from failure
+    except (InterfaceError, PoolTimeoutError) as failure:
+        raise _unreachable() from failure
+
+
+def _unreachable() -> UnavailableError:
+    return UnavailableError("The database cannot be reached. Try again in a moment.")

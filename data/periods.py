@@ -125,6 +125,18 @@ def billing_periods(instants: list[datetime], zone: tzinfo) -> list[BillingPerio
     return [periods[month] for month in sorted(periods)]
 
 
+def billing_periods_of(
+    first: datetime | None, last: datetime | None, zone: tzinfo
+) -> list[BillingPeriod]:
+    """Return the billing periods from that of ``first`` to that of ``last``; none for None."""
+    if first is None or last is None:
+        return []
+    periods = [billing_period(first, zone)]
+    while periods[-1].end <= last:
+        periods.append(billing_period(periods[-1].end, zone))
+    return periods
+
+
 def days_of(period: Span, zone: tzinfo) -> list[Span]:
     """Cut ``period`` into the days of ``zone``; the first and last may be parts of a day."""
     edges = [period.start]

@@ -1,4 +1,4 @@
-from components.address import params_in, params_of, usage_path, workspace_in
+from links import params_in, params_of, usage_path, workspace_in
 
 
 def test_an_address_and_its_workspace_are_each_others_inverse() -> None:

@@ -1,4 +1,4 @@
-"""The page's address: which workspace is in the path, which window and cursor in the query."""
+"""Addresses: the page's own, with its state in the query, and the host platform's."""
 
 import re
 from collections.abc import Mapping
@@ -18,6 +18,17 @@ def workspace_in(pathname: Any, prefix: str) -> str:
     """Return the workspace's id out of a path, empty where there is none."""
     found = _PATH.fullmatch(str(pathname).removeprefix(prefix))
     return unquote(found[1]) if found else ""
+
+
+def workflow_url(base: str, workspace_id: str, workflow_id: str) -> str:
+    """Return the host platform's page of a workflow."""
+    workspace, workflow = (quote(part, safe="") for part in (workspace_id, workflow_id))
+    return f"{base.rstrip('/')}/workspace/{workspace}/w/{workflow}"
+
+
+def spending_url(template: str, workspace_id: str) -> str:
+    """Return the host platform's Spending page of a workspace."""
+    return template.replace("{workspace_id}", quote(workspace_id, safe=""))
 
 
 def params_in(search: Any) -> dict[str, list[str]]:

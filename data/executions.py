@@ -1,0 +1,195 @@
+"""The statements about executions: which rows, in which order, how many, their sums."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from data.cost import models, tokens, total
+from data.errors import BadRequestError
+from data.money import ZERO
+from data.paging import Cursor, Direction, Position
+from data.periods import Span
+from data.query import UsageQuery
+from data.schema import execution, workflow
+
+_ledger_id: Final = execution.c.id.collate("C")
+_OLDEST_FIRST: Final = (execution.c.started_at, _ledger_id)
+NEWEST_FIRST: Final = (execution.c.started_at.desc(), _ledger_id.desc())
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the executions of a window add up to; ``cost`` in dollars, unknown ones as 0."""
+
+    executions: int
+    unknown: int
+    tokens: int
+    cost: Decimal
+    earliest: datetime | None
+    latest: datetime | None
+
+
+def select_executions(workspace_id: str, window: Span) -> Select[Any]:
+    """Select what page and export show of the executions of a window."""
+    return (
+        select(
+            execution.c.id,
+            execution.c.execution_id,
+            execution.c.started_at,
+            execution.c.status,
+            execution.c.trigger,
+            workflow.c.id.label("workflow_id"),
+            workflow.c.name.label("workflow_name"),
+            models,
+            tokens,
+            total,
+        )
+        .select_from(execution.outerjoin(workflow, workflow.c.id == execution.c.workflow_id))
+        .where(_in_window(workspace_id, window))
+    )
+
+
+def position_of(connection: Connection, query: UsageQuery) -> Position | None:
+    """Return the place at which ``query`` begins to read; a row's id is looked up."""
+    if query.cursor is None:
+        return None
+    if isinstance(query.cursor, Cursor):
+        return query.cursor.position
+    row = None
+    if query.cursor.isprintable():
+        row = connection.execute(
+            select(execution.c.started_at, execution.c.id).where(
+                _in_window(query.workspace_id, query.window), execution.c.id == query.cursor
+            )
+        ).one_or_none()
+    if row is None:
+        raise BadRequestError(
+            f"{query.direction.value} is neither a cursor nor the id of a row of this window. "
+            "Use a cursor exactly as a response gave it, or leave it out to start at the newest "
+            "row.",
+            param=query.direction.value,
+            code="cursor_invalid",
+        )
+    return Position(row.started_at, row.id)
+
+
+def page_rows(connection: Connection, query: UsageQuery, position: Position | None) -> pd.DataFrame:
+    """Read the page's rows, newest first; tokens as int, everything of dtype ``object``."""
+    statement = select_executions(query.workspace_id, query.window)
+    if position is None:
+        statement = statement.order_by(*NEWEST_FIRST)
+    elif query.direction is Direction.OLDER:
+        statement = statement.where(_older_than(position)).order_by(*NEWEST_FIRST)
+    else:
+        statement = statement.where(_newer_than(position)).order_by(*_OLDEST_FIRST)
+    result = connection.execute(statement.limit(query.limit))
+    rows = pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)
+    if query.direction is Direction.NEWER:
+        rows = rows.iloc[::-1].reset_index(drop=True)
+    counted = [None if number is None else int(number) for number in rows["tokens"]]
+    return rows.assign(tokens=pd.Series(counted, dtype=object))
+
+
+def count_in(connection: Connection, workspace_id: str, window: Span) -> int:
+    """Count the executions of a window; the index alone answers."""
+    counted: int = connection.execute(
+        select(func.count()).select_from(execution).where(_in_window(workspace_id, window))
+    ).scalar_one()
+    return counted
+
+
+def count_newer(connection: Connection, workspace_id: str, window: Span, position: Position) -> int:
+    """Count the executions of a window that come before ``position`` on the page."""
+    counted = select(func.count()).select_from(execution)
+    within = _in_window(workspace_id, window)
+    # In two parts, so that the large one is answered by the index alone.
+    later = counted.where(within, execution.c.started_at > position.started_at)
+    tied = counted.where(
+        within, execution.c.started_at == position.started_at, _ledger_id > position.id
+    )
+    newer: int = connection.execute(
+        select(later.scalar_subquery() + tied.scalar_subquery())
+    ).scalar_one()
+    return newer
+
+
+def latest_start(connection: Connection, workspace_id: str) -> datetime | None:
+    """Return when the workspace's last execution started."""
+    found: datetime | None = connection.execute(
+        select(func.max(execution.c.started_at)).where(execution.c.workspace_id == workspace_id)
+    ).scalar_one()
+    return found
+
+
+def sums_in(connection: Connection, workspace_id: str, window: Span) -> Sums:
+    """Sum the executions of a window."""
+    row = connection.execute(
+        select(
+            func.count().label("executions"),
+            func.count().filter(total.is_(None)).label("unknown"),
+            func.coalesce(func.sum(tokens), ZERO).label("tokens"),
+            func.coalesce(func.sum(total), ZERO).label("cost"),
+            func.min(execution.c.started_at).label("earliest"),
+            func.max(execution.c.started_at).label("latest"),
+        ).where(_in_window(workspace_id, window))
+    ).one()
+    return Sums(row.executions, row.unknown, int(row.tokens), row.cost, row.earliest, row.latest)
+
+
+def cost_since(
+    connection: Connection, workspace_id: str, window: Span, position: Position
+) -> tuple[Decimal, bool]:
+    """Sum the costs of a window from ``position`` on; tell whether its own row is among them."""
+    row = connection.execute(
+        select(
+            func.coalesce(func.sum(total), ZERO).label("cost"),
+            func.coalesce(func.bool_or(execution.c.id == position.id), False).label("itself"),
+        ).where(
+            _in_window(workspace_id, window),
+            or_(_newer_than(position), execution.c.id == position.id),
+            execution.c.started_at >= position.started_at,
+        )
+    ).one()
+    return row.cost, row.itself
+
+
+def costs_in(connection: Connection, workspace_ids: Sequence[str], span: Span) -> pd.DataFrame:
+    """Read the costs of some workspaces' executions in ledger order, unknown ones as 0.
+
+    Returns ``started_at``, ``id`` and ``cost`` (Decimal dollars), of dtype ``object``.
+    """
+    rows = connection.execute(
+        select(execution.c.started_at, execution.c.id, func.coalesce(total, ZERO).label("cost"))
+        .where(execution.c.workspace_id == func.any(list(workspace_ids)), _starts_in(span))
+        .order_by(*_OLDEST_FIRST)
+    )
+    return pd.DataFrame(rows.all(), columns=["started_at", "id", "cost"], dtype=object)
+
+
+def _in_window(workspace_id: str, window: Span) -> ColumnElement[bool]:
+    # Equality, because the index gives its order for one workspace only.
+    return and_(execution.c.workspace_id == workspace_id, _starts_in(window))
+
+
+def _starts_in(span: Span) -> ColumnElement[bool]:
+    return and_(execution.c.started_at >= span.start, execution.c.started_at < span.end)
+
+
+def _older_than(position: Position) -> ColumnElement[bool]:
+    # The first condition alone bounds the index scan.
+    return and_(
+        execution.c.started_at <= position.started_at,
+        or_(execution.c.started_at < position.started_at, _ledger_id < position.id),
+    )
+
+
+def _newer_than(position: Position) -> ColumnElement[bool]:
+    return and_(
+        execution.c.started_at >= position.started_at,
+        or_(execution.c.started_at > position.started_at, _ledger_id > position.id),
+    )
