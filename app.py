@@ -13,6 +13,7 @@ from dash import Dash, set_props
 from gunicorn.app.base import BaseApplication
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
+import api
 import components
 import pages
 from components import ids
@@ -48,6 +49,7 @@ def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer
             app.server.wsgi_app, {settings.url_prefix.rstrip("/"): app.server.wsgi_app}
         )
     pages.register(app, ledger, identify, settings)
+    api.register(app.server, ledger, identify, settings)
     components.register(app, ledger, identify, settings)
     return app
 

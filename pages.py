@@ -53,7 +53,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     @server.before_request
     def gate() -> Any:
         path = request.path.lstrip("/")
-        if path in {"healthz", "readyz"} or _DASH.match(path):
+        if path in {"healthz", "readyz"} or path.startswith("api/") or _DASH.match(path):
             return None
         if request.method not in {"GET", "HEAD"}:
             return make_response("Only GET and HEAD.\n", 405, {"Allow": "GET, HEAD"})

@@ -53,16 +53,19 @@ class UsageQuery:
         cls,
         params: Mapping[str, Sequence[str]],
         *,
-        workspace_id: str,
+        workspace_id: str | None,
         now: datetime,
         zone: tzinfo,
         known: Sequence[str] = (*WINDOW_PARAMS, *CURSOR_PARAMS),
     ) -> Self:
         """Read query-string parameters, each with all the values it was given.
 
-        ``known`` names the parameters of this face; raises BadRequestError for any other.
+        ``known`` names the parameters of this face; raises BadRequestError for any other. Where
+        no ``workspace_id`` is known from elsewhere, ``workspaceId`` has to name it.
         """
-        single = _single(params, known)
+        single = single_values(params, known)
+        if workspace_id is None:
+            workspace_id = _workspace_id(single)
         direction, cursor = _cursor(single, workspace_id)
         window = _window(single, now, zone)
         if isinstance(cursor, Cursor):
@@ -72,12 +75,15 @@ class UsageQuery:
         return cls(workspace_id, window, _limit(single), cursor, direction)
 
 
-def _single(params: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[str, str]:
+def single_values(params: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[str, str]:
+    """Return the one value of each parameter; refuse what is unknown, doubled or empty."""
     single: dict[str, str] = {}
     for name, values in params.items():
         if name not in known:
             raise BadRequestError(
-                f"There is no parameter {name[:80]!r}. Known are: {', '.join(known)}.",
+                f"There is no parameter {name[:80]!r}. Known are: {', '.join(known)}."
+                if known
+                else f"This takes no parameters; leave {name[:80]!r} out.",
                 param=name[:80],
                 code="parameter_unknown",
             )
@@ -95,6 +101,16 @@ def _single(params: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[s
             )
         single[name] = values[0]
     return single
+
+
+def _workspace_id(single: dict[str, str]) -> str:
+    if "workspaceId" not in single:
+        raise BadRequestError(
+            "workspaceId is missing; /api/billing/workspaces lists yours.",
+            param="workspaceId",
+            code="parameter_missing",
+        )
+    return single["workspaceId"]
 
 
 def _cursor(single: dict[str, str], workspace_id: str) -> tuple[Direction, Cursor | str | None]:

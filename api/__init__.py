@@ -1,0 +1,36 @@
+"""What is served to programs: the list, the export, the summary, and their description."""
+
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from api import errors, routes
+from data.access import Viewer
+from data.ledger import Ledger
+from settings import Settings
+
+
+def register(
+    server: Flask, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
+) -> None:
+    """Answer everything below ``/api/``; ``identify`` tells who asks, at every question."""
+    server.register_blueprint(routes.blueprint(ledger, identify, settings))
+    endpoints = {
+        rule.rule
+        for rule in server.url_map.iter_rules()
+        if rule.endpoint.startswith("api.") and not rule.arguments
+    }
+
+    @server.after_request
+    def never_stored(response: Response) -> Response:
+        if request.path.startswith("/api/") and request.endpoint != "api.static":
+            response.headers["Cache-Control"] = "private, no-store"
+        return response
+
+    @server.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response | HTTPException:
+        """Tell a refusal that no endpoint made, such as that of a method, in the API's shape."""
+        if not request.path.startswith("/api/"):
+            return error
+        return errors.answer(error) if request.path in endpoints else errors.not_found()

@@ -1,0 +1,97 @@
+"""The ledger's answers as bodies of the API."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from api import models
+from data.access import Workspace
+from data.labels import rfc3339, workflow_label
+from data.ledger import Page, Summary
+from data.money import plain
+from data.paging import Direction
+from data.periods import Window
+from data.query import UsageQuery
+from links import usage_path, workflow_url
+from settings import Settings
+
+LIST_URL = "/api/billing/usage"
+
+
+def usage_list(page: Page, query: UsageQuery, settings: Settings) -> models.UsageList:
+    """Return a page of executions."""
+    onward = page.next_cursor if query.direction is Direction.OLDER else page.previous_cursor
+    return models.UsageList(
+        url=LIST_URL,
+        has_more=onward is not None,
+        next_cursor=page.next_cursor and page.next_cursor.encode(),
+        previous_cursor=page.previous_cursor and page.previous_cursor.encode(),
+        period=_period(page.window, settings),
+        as_of=rfc3339(page.account.as_of),
+        data=[
+            _execution(row, page.account.workspace.id, settings) for row in page.rows.itertuples()
+        ],
+    )
+
+
+def usage_summary(summary: Summary, settings: Settings) -> models.UsageSummary:
+    """Return the sums of a window."""
+    crossing, running_total = summary.crossing, summary.running_total
+    limit = summary.account.limit
+    return models.UsageSummary(
+        period=_period(summary.window, settings),
+        as_of=rfc3339(summary.account.as_of),
+        executions=summary.executions,
+        tokens=summary.tokens,
+        cost_usd=plain(summary.cost),
+        included_usd=plain(summary.included),
+        on_demand_usd=plain(summary.on_demand),
+        unknown=summary.unknown,
+        limit_usd=None if limit is None else plain(limit),
+        crossed_at=crossing and rfc3339(crossing.position.started_at),
+        running_total_usd=None if running_total is None else plain(running_total),
+    )
+
+
+def workspace_list(workspaces: Sequence[Workspace], settings: Settings) -> models.WorkspaceList:
+    """Return the viewer's workspaces."""
+    return models.WorkspaceList(
+        data=[
+            models.Workspace(
+                id=workspace.id,
+                name=workspace.name,
+                url=usage_path(settings.url_prefix, workspace.id, {}),
+            )
+            for workspace in workspaces
+        ]
+    )
+
+
+def _period(window: Window, settings: Settings) -> models.Period:
+    return models.Period(
+        from_=rfc3339(window.start),
+        to=rfc3339(window.end),
+        timezone=settings.timezone,
+        preset=window.preset,
+    )
+
+
+def _execution(row: Any, workspace_id: str, settings: Settings) -> models.Execution:
+    base, workflow_id = settings.app_url, row.workflow_id
+    return models.Execution(
+        id=row.id,
+        execution_id=row.execution_id,
+        date=rfc3339(row.started_at),
+        type=row.type,
+        status=row.status,
+        trigger=row.trigger,
+        workflow=models.Workflow(
+            id=workflow_id,
+            name=workflow_label(row.workflow_name),
+            url=workflow_url(base, workspace_id, workflow_id) if base and workflow_id else None,
+        ),
+        model=row.models[0] if row.models else None,
+        models=row.models,
+        tokens=row.tokens,
+        cost_usd=None if row.cost is None else plain(row.cost),
+        on_demand_usd=None if row.on_demand is None else plain(row.on_demand),
+    )

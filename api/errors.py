@@ -1,0 +1,43 @@
+"""Errors in the one shape of the API, whatever raised them."""
+
+import logging
+from typing import Final
+
+from flask import Response, request
+from werkzeug.exceptions import HTTPException
+
+from api.models import Error, ErrorType, Trouble
+from data.errors import UsageError
+
+_LOG: Final = logging.getLogger(__name__)
+_RETRY_AFTER_SECONDS: Final = "5"
+
+
+def answer(error: Exception) -> Response:
+    """Return the response for ``error``; what nobody foresaw is logged and told as a 500."""
+    if isinstance(error, UsageError):
+        return _response(error.status, error.code, error.sentence, error.param)
+    if isinstance(error, HTTPException) and error.code == 405:
+        response = _response(405, "method_not_allowed", "Use GET or HEAD here.", None)
+        response.headers["Allow"] = "GET, HEAD, OPTIONS"
+        return response
+    if isinstance(error, HTTPException) and error.code and error.code < 500:
+        return _response(error.code, "request_invalid", f"{error.description}", None)
+    _LOG.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _response(500, "internal_error", "Something went wrong here. Try again later.", None)
+
+
+def not_found() -> Response:
+    """Return the 404 of an address that the API does not have."""
+    return _response(
+        404, "endpoint_unknown", "There is no such endpoint; /api/openapi.json lists them.", None
+    )
+
+
+def _response(status: int, code: str, message: str, param: str | None) -> Response:
+    whose = ErrorType.INVALID_REQUEST if status < 500 else ErrorType.API
+    trouble = Trouble(type=whose, code=code, message=message, param=param)
+    response = Response(Error(error=trouble).model_dump_json(), status, mimetype="application/json")
+    if status == 503:
+        response.headers["Retry-After"] = _RETRY_AFTER_SECONDS
+    return response

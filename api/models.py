@@ -1,0 +1,190 @@
+"""What the API takes and gives, as types; the OpenAPI document is derived from them.
+
+Money is a decimal string with every stored digit, times are RFC 3339 in UTC with microseconds.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from data.allowance import UsageType
+from data.paging import PAGE_SIZE
+from data.periods import DEFAULT_PRESET, Preset
+
+Instant = Annotated[
+    str,
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2026-11-22T09:15:27.412000Z"]}
+    ),
+]
+Dollars = Annotated[
+    str,
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["0.012493750000000001"]}
+    ),
+]
+RangeEnd = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date", "examples": ["2026-10-01"]},
+                {"type": "string", "format": "date-time", "examples": ["2026-10-01T00:00:00Z"]},
+            ]
+        }
+    ),
+]
+
+
+class Model(BaseModel):
+    """A type of the API; a field that is not named here is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class WindowParams(Model):
+    """Which window of which workspace."""
+
+    workspace_id: str = Field(alias="workspaceId", min_length=1, description="The workspace.")
+    preset: Preset = Field(
+        DEFAULT_PRESET, description="A window that ends now, or the last calendar month."
+    )
+    from_: RangeEnd | None = Field(
+        None,
+        alias="from",
+        description="The window's first instant: RFC 3339 with an offset, or a day in the "
+        "reporting time zone. Needs `to`; not together with `preset`.",
+    )
+    to: RangeEnd | None = Field(
+        None,
+        description="The instant before which the window ends, or its last day, which is "
+        "included. Needs `from`; not together with `preset`.",
+    )
+
+
+class ListParams(WindowParams):
+    """Which page of the window."""
+
+    limit: int = Field(PAGE_SIZE, ge=1, le=PAGE_SIZE, description="Rows a page.")
+    starting_after: str | None = Field(
+        None,
+        min_length=1,
+        description="A cursor of a response, or the `id` of a row of the window: the rows older "
+        "than it. Not together with `ending_before`.",
+    )
+    ending_before: str | None = Field(
+        None, min_length=1, description="Likewise: the rows newer than it."
+    )
+
+
+class NoParams(Model):
+    """Nothing to choose."""
+
+
+class Period(Model):
+    """The window of an answer, as it was resolved."""
+
+    from_: Instant = Field(alias="from")
+    to: Instant
+    timezone: str
+    preset: Preset | None
+
+
+class Workflow(Model):
+    """The workflow that ran."""
+
+    id: str | None = Field(description="Null where the workflow was deleted.")
+    name: str
+    url: str | None = Field(description="Null where the host platform's address is not set.")
+
+
+class Execution(Model):
+    """One execution of a workflow."""
+
+    id: str
+    execution_id: str
+    date: Instant = Field(description="When it started.")
+    type: UsageType = Field(
+        description="`included` while the payer's running total is at most the limit."
+    )
+    status: str
+    trigger: str
+    workflow: Workflow
+    model: str | None = Field(description="The dearest of `models`.")
+    models: list[str]
+    tokens: int | None = Field(description="Input and output; null where unknown.")
+    cost_usd: Dollars | None = Field(description="Null where the cost was not recorded.")
+    on_demand_usd: Dollars | None = Field(description="The part of the cost above the limit.")
+
+
+class UsageList(Model):
+    """A page of executions, newest first."""
+
+    object: Literal["list"] = "list"
+    url: str
+    has_more: bool = Field(description="Whether there are more rows in the direction asked for.")
+    next_cursor: str | None = Field(description="For `starting_after`: older rows.")
+    previous_cursor: str | None = Field(description="For `ending_before`: newer rows.")
+    period: Period
+    as_of: Instant = Field(description="The instant of the snapshot that was read.")
+    data: list[Execution]
+
+
+class UsageSummary(Model):
+    """Sums over the whole window, and the limit of the billing period that holds its end."""
+
+    object: Literal["usage_summary"] = "usage_summary"
+    period: Period
+    as_of: Instant
+    executions: int
+    tokens: int
+    cost_usd: Dollars = Field(description="`included_usd` and `on_demand_usd` together.")
+    included_usd: Dollars
+    on_demand_usd: Dollars
+    unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
+    limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
+    crossed_at: Instant | None = Field(
+        description="When the payer crossed the limit in that billing period."
+    )
+    running_total_usd: Dollars | None = Field(
+        description="The payer's total of that billing period; told to the payer only."
+    )
+
+
+class Workspace(Model):
+    """A workspace that the viewer may see."""
+
+    id: str
+    name: str
+    url: str = Field(description="Its Usage page.")
+
+
+class WorkspaceList(Model):
+    """The viewer's workspaces, by name."""
+
+    object: Literal["list"] = "list"
+    data: list[Workspace]
+
+
+class ErrorType(StrEnum):
+    """Whose mistake it is."""
+
+    INVALID_REQUEST = "invalid_request_error"
+    AUTHENTICATION = "authentication_error"
+    API = "api_error"
+
+
+class Trouble(Model):
+    """What went wrong."""
+
+    type: ErrorType
+    code: str = Field(description="For programs; stable.")
+    message: str = Field(description="For people: what to send instead.")
+    param: str | None = Field(description="The parameter that is meant.")
+
+
+class Error(Model):
+    """The one shape of every error."""
+
+    error: Trouble

@@ -1,0 +1,164 @@
+"""The OpenAPI document, derived from the types of what the API takes and gives."""
+
+from functools import cache
+from typing import Any, Final
+
+from openapi_pydantic import (
+    Components,
+    Header,
+    Info,
+    MediaType,
+    OpenAPI,
+    Operation,
+    Parameter,
+    PathItem,
+    Reference,
+    Response,
+    Schema,
+)
+from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
+from pydantic import BaseModel
+
+from api import models
+from data.export import COLUMNS, ROW_LIMIT
+
+VERSION: Final = "0.1.0"
+
+_JSON: Final = "application/json"
+_REFUSALS: Final = {
+    "400": "A parameter is unknown, empty, doubled, malformed or contradicts another; `param` "
+    "names it, `message` says what to send instead.",
+    "404": "There is no such workspace among the viewer's.",
+    "405": "Only GET and HEAD.",
+    "503": "The database did not answer in time; ask again after `Retry-After` seconds.",
+}
+
+
+@cache
+def document(prefix: str) -> dict[str, Any]:
+    """Return the document for an API that is served below ``prefix``."""
+    described = OpenAPI(
+        info=Info(
+            title="Usage Ledger",
+            version=VERSION,
+            description="What every workflow execution cost, which of it the plan includes and "
+            "which is billed on demand. Money is decimal strings with every stored digit, times "
+            "are RFC 3339 in UTC, windows are half open: `[from, to)`.",
+        ),
+        servers=[{"url": prefix.rstrip("/") or "/"}],
+        paths={
+            "/api/billing/usage": _get(
+                "listUsage",
+                "A page of executions, newest first",
+                "Walk to older rows with `starting_after`: `next_cursor`, to newer ones with "
+                "`ending_before`: `previous_cursor`; null is the end. A cursor keeps the window as "
+                "it was first resolved, works in any process, and grants nothing.",
+                models.ListParams,
+                _body(models.UsageList, "The page."),
+            ),
+            "/api/billing/usage/summary": _get(
+                "summarizeUsage",
+                "Sums over the whole window",
+                "They equal the sums of all pages to the last digit.",
+                models.WindowParams,
+                _body(models.UsageSummary, "The sums."),
+            ),
+            "/api/billing/usage/export": _get(
+                "exportUsage",
+                "The window as CSV",
+                f"The newest {ROW_LIMIT:,} rows, newest first, with the columns "
+                f"`{','.join(COLUMNS)}`. A connection that breaks off is an incomplete file.",
+                models.WindowParams,
+                _file(),
+            ),
+            "/api/billing/workspaces": _get(
+                "listWorkspaces",
+                "The viewer's workspaces, by name",
+                "",
+                models.NoParams,
+                _body(models.WorkspaceList, "The workspaces."),
+                refusals=("400", "405", "503"),
+            ),
+        },
+        components=Components(),
+    )
+    filled = construct_open_api_with_schema_class(described)
+    written: dict[str, Any] = filled.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return written
+
+
+def _get(
+    operation_id: str,
+    summary: str,
+    description: str,
+    params: type[BaseModel],
+    success: Response,
+    *,
+    refusals: tuple[str, ...] = tuple(_REFUSALS),
+) -> PathItem:
+    responses: dict[str, Response | Reference] = {"200": success}
+    for status in refusals:
+        responses[status] = _body(models.Error, _REFUSALS[status])
+    return PathItem(
+        get=Operation(
+            operationId=operation_id,
+            summary=summary,
+            description=description or None,
+            parameters=_parameters(params),
+            responses=responses,
+        )
+    )
+
+
+def _parameters(params: type[BaseModel]) -> list[Parameter | Reference]:
+    schema = params.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+    definitions = schema.get("$defs", {})
+    return [
+        Parameter.model_validate(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in schema.get("required", ()),
+                "description": field.pop("description", None),
+                "schema": _single(field, definitions),
+            }
+        )
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _single(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return a parameter's schema: a query string has no null, and no name for its type."""
+    default = {"default": field["default"]} if field.get("default") is not None else {}
+    kinds: list[Any] = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
+    kind: dict[str, Any] = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    if "$ref" in kind:
+        kind = definitions[kind["$ref"].rpartition("/")[2]]
+    return {key: value for key, value in kind.items() if key not in {"title", "default"}} | default
+
+
+def _body(model: type[BaseModel], description: str) -> Response:
+    return Response(
+        description=description,
+        content={_JSON: MediaType(media_type_schema=PydanticSchema(schema_class=model))},
+    )
+
+
+def _file() -> Response:
+    return Response(
+        description="The file.",
+        content={"text/csv": MediaType(media_type_schema=Schema(type="string"))},
+        headers={
+            "Content-Disposition": Header(
+                description="`attachment` with `usage-<workspaceId>-<YYYY-MM-DD>.csv`.",
+                param_schema=Schema(type="string"),
+            ),
+            "X-Export-Truncated": Header(
+                description="1 where the window holds more rows than the file.",
+                param_schema=Schema(type="string", enum=["0", "1"]),
+            ),
+            "X-Export-Row-Limit": Header(
+                description="The most rows that a file holds.", param_schema=Schema(type="string")
+            ),
+        },
+    )
