@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types unit browser-tools lock clean
+.PHONY: run test format lint types unit tools lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List what can be made
@@ -14,19 +14,18 @@ help:  ## List what can be made
 run: $(VENV)/.run  ## Serve the product with demo data on http://127.0.0.1:8050
 	@exec $(BIN)/python app.py serve
 
-test: $(VENV)/.test browser-tools  ## The whole suite: format, lint, types, imports, tests
+test: $(VENV)/.test tools  ## The whole suite: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
 format: $(VENV)/.test  ## Write the code as the formatter wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-browser-tools:
-	@sh tests/browser-tools.sh
+tools:
+	@sh tests/tools.sh
 
 lock:  ## Choose newer versions within pyproject.toml's bounds
 	$(PIP) install uv

@@ -22,9 +22,16 @@ def register(
         if rule.endpoint.startswith("api.") and not rule.arguments
     }
 
+    @server.before_request
+    def astray() -> Response | None:
+        """Refuse what Dash would take for a page, such as ``/api//billing/usage``."""
+        below = request.path.startswith("/api/")
+        return errors.not_found() if below and request.url_rule and not request.blueprint else None
+
     @server.after_request
     def never_stored(response: Response) -> Response:
-        if request.path.startswith("/api/") and request.endpoint != "api.static":
+        asset = request.endpoint == "api.static" and response.status_code < 400
+        if request.path.startswith("/api/") and not asset:
             response.headers["Cache-Control"] = "private, no-store"
         return response
 

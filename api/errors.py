@@ -21,6 +21,8 @@ def answer(error: Exception) -> Response:
         response = _response(405, "method_not_allowed", "Use GET or HEAD here.", None)
         response.headers["Allow"] = "GET, HEAD, OPTIONS"
         return response
+    if isinstance(error, HTTPException) and error.code == 404:
+        return not_found()
     if isinstance(error, HTTPException) and error.code and error.code < 500:
         return _response(error.code, "request_invalid", f"{error.description}", None)
     _LOG.error("%s %s failed", request.method, request.path, exc_info=error)

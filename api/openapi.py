@@ -101,6 +101,7 @@ def _get(
         responses[status] = _body(models.Error, _REFUSALS[status])
     return PathItem(
         get=Operation(
+            tags=["Billing"],
             operationId=operation_id,
             summary=summary,
             description=description or None,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 from urllib.parse import quote
 
@@ -26,11 +26,11 @@ _DOCS: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>API · Usage</title>
+<title>API · Usage</title><link rel="icon" href="{{ icon }}">
 <script type="module" src="{{ viewer }}"></script>
 </head>
 <body>
-<rapi-doc spec-url="{{ document }}" load-fonts="false" show-header="false" render-style="view"
+<rapi-doc spec-url="{{ document }}" load-fonts="false" show-header="false" render-style="read"
  schema-description-expanded="true" allow-authentication="false" allow-server-selection="false"
  regular-font="system-ui, sans-serif" primary-color="#1f57c3"></rapi-doc>
 </body>
@@ -72,7 +72,10 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
     def docs() -> str:
         base = f"{settings.url_prefix}api"
         return render_template_string(
-            _DOCS, viewer=f"{base}/viewer/rapidoc-min.js", document=f"{base}/openapi.json"
+            _DOCS,
+            viewer=f"{base}/viewer/rapidoc-min.js",
+            document=f"{base}/openapi.json",
+            icon=f"{settings.url_prefix}_favicon.ico",
         )
 
     @api.get("/", defaults={"rest": ""})
@@ -105,18 +108,16 @@ def _export(ledger: Ledger, viewer: Viewer) -> Response:
     with ExitStack() as stack:
         answer = stack.enter_context(ledger.export(viewer, query))
         chunks = _chunks(write_csv(answer.rows))
-        first = next(chunks)
-        opened = stack.pop_all()
-    response = Response(_after(first, chunks), mimetype="text/csv")
-    response.call_on_close(opened.close)
+        # Only its length tells a client of HTTP/1.0 a short file from a whole one.
+        whole = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+        body = b"".join(chunks) if whole else chain([next(chunks)], chunks)
+        response = Response(body, mimetype="text/csv")
+        if not whole:
+            response.call_on_close(stack.pop_all().close)
     name = file_name(query.workspace_id, now, ledger.zone)
     response.headers["Content-Disposition"] = _attachment(name)
     response.headers["X-Export-Truncated"] = "1" if answer.total > ROW_LIMIT else "0"
     response.headers["X-Export-Row-Limit"] = str(ROW_LIMIT)
-    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        # Only its length tells such a client a short file from a whole one.
-        response.make_sequence()
-        response.headers["Content-Length"] = str(response.calculate_content_length())
     return response
 
 
@@ -132,8 +133,3 @@ def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
     rest = iter(lines)
     while gathered := "".join(islice(rest, _LINES_A_CHUNK)):
         yield gathered.encode()
-
-
-def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from chunks
