@@ -183,10 +183,10 @@ class Ledger:
             account_of(connection, viewer, query.workspace_id, self._scope)
             total = count_in(connection, query.workspace_id, query.window)
             statement = select_executions(query.workspace_id, query.window)
-            rows = connection.execution_options(yield_per=_EXPORT_BATCH).execute(
+            with connection.execution_options(yield_per=_EXPORT_BATCH).execute(
                 statement.order_by(*NEWEST_FIRST).limit(ROW_LIMIT)
-            )
-            yield Export(rows, total)
+            ) as rows:
+                yield Export(rows, total)
 
 
 def _newer(
