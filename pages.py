@@ -52,7 +52,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
 
     @server.before_request
     def gate() -> Any:
-        path = request.path.lstrip("/")
+        path = request.path.removeprefix("/")
         if path in {"healthz", "readyz"} or path.startswith("api/") or _DASH.match(path):
             return None
         if request.method not in {"GET", "HEAD"}:

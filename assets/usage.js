@@ -45,6 +45,16 @@
     }
   };
 
+  /* DataTable takes Tab and the arrows for a cursor that this table does not have: whoever came in by
+     keyboard would not get out again. The keys stay the browser's own. */
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.target.closest && event.target.closest("#usage-table")) event.stopPropagation();
+    },
+    true
+  );
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     usage: {
       chooseTheme: function () {

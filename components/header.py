@@ -61,10 +61,10 @@ def show(view: View) -> dict[str, Any]:
     shown = {
         "workspace": view.workspace.name,
         "workspaces": [
-            dbc.DropdownMenuItem(
+            _item(
                 workspace.name,
-                href=view.path(workspace, view.params),
-                active=workspace.id == view.workspace.id,
+                view.path(workspace, view.params),
+                shown=workspace.id == view.workspace.id,
             )
             for workspace in view.workspaces
         ],
@@ -81,6 +81,15 @@ def register(app: Dash) -> None:
         Output(ids.THEME, "label"),
         [Input(f"{ids.THEME}-{theme}", "n_clicks") for theme in THEMES],
     )
+
+
+def _item(name: str, href: str, *, shown: bool) -> Component:
+    """Return a link of the menu; dbc's own item puts aria-selected where no link may have it."""
+    attributes: dict[str, Any] = aria(current="page") if shown else {}
+    # By this mark the menu finds its items for the arrow keys.
+    attributes["data-rr-ui-dropdown-item"] = ""
+    active = "dropdown-item active" if shown else "dropdown-item"
+    return html.A(name, href=href, className=active, **attributes)
 
 
 def _demo_badge() -> Component:

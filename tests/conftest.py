@@ -1,18 +1,25 @@
 """What every test may ask for: a real PostgreSQL, a fresh database, an engine on it."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine
+from werkzeug.test import TestResponse
 
+from app import create_app
 from data import demo
+from data.access import Viewer
 from data.embedded import EmbeddedPostgres
 from data.engine import connect
-from tests.platform import Platform
+from data.ledger import Ledger
+from settings import Settings
+from tests.platform import VIEWER, Platform
 
 pytest_plugins = ("tests.browsing",)
 
@@ -102,3 +109,66 @@ def platform(stage: Platform) -> Platform:
     """Return the database of the platform, empty."""
     stage.clear()
     return stage
+
+
+class Api:
+    """The product over one database as a program meets it; ``client`` asks in the process."""
+
+    def __init__(self, reader: Engine, viewer: str, variables: Mapping[str, str]) -> None:
+        defaults = {field.alias: field.default for field in Settings.model_fields.values()}
+        self.settings = Settings.model_validate(defaults | dict(variables))
+        self.ledger = Ledger(reader, zone=self.settings.zone, scope=self.settings.limit_scope)
+        self.server = create_app(self.settings, self.ledger, lambda: Viewer(viewer)).server
+        self.client: FlaskClient = self.server.test_client()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, **given: Any) -> TestResponse:
+        """Ask for ``path`` below ``/api/`` and read the answer to its end."""
+        return self.client.get(f"/api/{path}", query_string=params, buffered=True, **given)
+
+    def json(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self.get(path, params)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.get_json()
+        return body
+
+    def page(self, **params: Any) -> dict[str, Any]:
+        """Return a page of the list; ``from_`` stands for the parameter ``from``."""
+        return self.json("billing/usage", _named(params))
+
+    def summary(self, **params: Any) -> dict[str, Any]:
+        return self.json("billing/usage/summary", _named(params))
+
+    def export(self, **params: Any) -> TestResponse:
+        answer = self.get("billing/usage/export", _named(params))
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def refusal(self, status: int, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the error of an answer that has to have this status."""
+        answer = self.get(path, params)
+        assert answer.status_code == status, answer.text
+        body = answer.get_json()
+        assert list(body) == ["error"]
+        assert list(body["error"]) == ["type", "code", "message", "param"]
+        error: dict[str, Any] = body["error"]
+        return error
+
+
+def _named(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.rstrip("_"): value for name, value in params.items()}
+
+
+@pytest.fixture
+def api_of() -> Callable[..., Api]:
+    """Return a function that puts the product over a database together as its front door does."""
+
+    def put_together(reader: Engine, viewer: str = VIEWER.user_id, **variables: str) -> Api:
+        return Api(reader, viewer, variables)
+
+    return put_together
+
+
+@pytest.fixture
+def api(platform: Platform, api_of: Callable[..., Api]) -> Api:
+    """Return the product over the empty database of the platform, in UTC."""
+    return api_of(platform.reader)
