@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
-from dash.exceptions import PreventUpdate
 
 from components import formats, ids, notice
 from data.access import Viewer
-from data.errors import UsageError
+from data.errors import BadRequestError, UsageError
 from data.export import ROW_LIMIT, file_name, write_csv
 from data.ledger import Ledger
 from data.query import UsageQuery
@@ -71,12 +70,13 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     )
     def export(export: int, confirm: int, shown: Any, pathname: str) -> dict[str, Any]:
         del export, confirm
-        if not isinstance(shown, dict):
-            raise PreventUpdate
+        window = shown.get("window") if isinstance(shown, dict) else None
         now = datetime.now(UTC)
         try:
+            if not window:
+                raise BadRequestError("There is no window on the screen yet. Choose one first.")
             query = UsageQuery.parse(
-                params_of(shown.get("window")),
+                params_of(window),
                 workspace_id=workspace_in(pathname, settings.url_prefix),
                 now=now,
                 zone=ledger.zone,
@@ -116,7 +116,7 @@ def _failed(error: UsageError) -> dict[str, Any]:
     if error.status in {401, 404}:
         ctx.response.callback_response.status_code = error.status  # as the page's own callback does
     text = [html.B("The file could not be made. "), error.sentence]
-    return _answer(trouble={"text": text, "hidden": False})
+    return _answer(trouble={"text": text, "hidden": False, "again": True})
 
 
 def _answer(**given: Any) -> dict[str, Any]:

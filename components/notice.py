@@ -7,14 +7,15 @@ from dash.development.base_component import Component
 
 from components import ids
 from components.aria import aria
-from data.errors import UsageError
+from data.errors import BadRequestError, UsageError
 
 OUTPUTS: Final = {
     "text": Output(ids.TROUBLE_TEXT, "children"),
     "hidden": Output(ids.TROUBLE, "hidden"),
+    "again": Output(ids.RETRY, "hidden"),
 }
 
-CLEAR: Final = {"text": "", "hidden": True}
+CLEAR: Final = {"text": "", "hidden": True, "again": False}
 
 
 def layout(question: Component) -> Component:
@@ -41,9 +42,13 @@ def layout(question: Component) -> Component:
 def show(error: UsageError, kept: str | None) -> dict[str, Any]:
     """Tell what happened; ``kept`` is the instant of the figures that stay below, if any."""
     text: list[Component | str] = [html.B("Usage could not be loaded. "), error.sentence]
-    if kept:
+    wrong = isinstance(error, BadRequestError)
+    if wrong:
+        text.append(" Or choose one of the presets above.")
+    elif kept:
         text = [
             html.B("Usage could not be refreshed. "),
             f"{error.sentence} The figures below are those of {kept}.",
         ]
-    return {"text": text, "hidden": False}
+    # To ask the same wrong question again would not help.
+    return {"text": text, "hidden": False, "again": wrong}

@@ -49,6 +49,7 @@ def layout(today: date, export_button: Component) -> Component:
                     initial_visible_month=(today.replace(day=1) - timedelta(days=1)).isoformat(),
                     number_of_months_shown=2,
                     minimum_nights=0,
+                    first_day_of_week=1,
                     display_format="YYYY-MM-DD",
                     updatemode="bothdates",
                     clearable=False,

@@ -28,7 +28,7 @@ from components import (
 )
 from components.view import View
 from data.access import Viewer
-from data.errors import UsageError
+from data.errors import BadRequestError, UsageError
 from data.labels import rfc3339
 from data.ledger import Ledger, Page
 from data.paging import Direction
@@ -151,7 +151,12 @@ def _answer(
     settings: Settings,
 ) -> View:
     now = datetime.now(UTC)
-    query = UsageQuery.parse(asked, workspace_id=workspace_id, now=now, zone=ledger.zone)
+    try:
+        query = UsageQuery.parse(asked, workspace_id=workspace_id, now=now, zone=ledger.zone)
+    except BadRequestError:
+        # Where there is nothing to see, that is the answer, however the question was put.
+        ledger.account(viewer, workspace_id)
+        raise
     page = _whole_first_page(ledger, viewer, query)
     params = {name: value for name, (value,) in asked.items() if name not in CURSOR_PARAMS}
     if not params and query.window.preset:

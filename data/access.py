@@ -5,11 +5,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
-from sqlalchemy import Connection, Select, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, false, func, or_, select
 
 from data.errors import NotFoundError
 from data.money import ZERO
-from data.schema import UtcTimestamp, permissions, user_stats, workspace
+from data.revision import revision_of
+from data.schema import (
+    UtcTimestamp,
+    member,
+    permissions,
+    user_stats,
+    workspace,
+    workspace_organization_id,
+)
 
 LimitScope = Literal["account", "workspace"]
 
@@ -18,9 +26,16 @@ _ID_LENGTH_AT_MOST: Final = 255
 
 @dataclass(frozen=True)
 class Viewer:
-    """The person who asks, as a way of signing in recognised them."""
+    """Who asks, as a way of signing in recognised them.
 
-    user_id: str
+    ``user_id`` is None for a workspace's own API key, which is nobody's. ``workspace_id`` is the
+    only workspace that the way in is good for, where it is bound to one. ``by_personal_key`` keeps
+    out of workspaces that do not take personal API keys.
+    """
+
+    user_id: str | None
+    workspace_id: str | None = None
+    by_personal_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +64,9 @@ class Account:
 def workspaces_of(connection: Connection, viewer: Viewer) -> list[Workspace]:
     """Return the workspaces that ``viewer`` may see, by name."""
     rows = connection.execute(
-        _visible_to(viewer).order_by(func.lower(workspace.c.name), workspace.c.id.collate("C"))
+        _visible_to(connection, viewer).order_by(
+            func.lower(workspace.c.name), workspace.c.id.collate("C")
+        )
     )
     return [Workspace(row.id, row.name) for row in rows]
 
@@ -71,7 +88,7 @@ def account_of(
         .scalar_subquery()
     )
     row = connection.execute(
-        _visible_to(viewer)
+        _visible_to(connection, viewer)
         .where(workspace.c.id == workspace_id)
         .outerjoin_from(
             workspace, user_stats, user_stats.c.user_id == workspace.c.billed_account_user_id
@@ -97,16 +114,34 @@ def account_of(
     )
 
 
-def _visible_to(viewer: Viewer) -> Select[tuple[str, str]]:
+def _visible_to(connection: Connection, viewer: Viewer) -> Select[tuple[str, str]]:
+    """Select the workspaces that exist, are not archived, and that the viewer may see."""
+    visible = select(workspace.c.id, workspace.c.name).where(workspace.c.archived_at.is_(None))
+    if viewer.workspace_id is not None:
+        visible = visible.where(workspace.c.id == viewer.workspace_id)
+    if viewer.by_personal_key:
+        visible = visible.where(workspace.c.allow_personal_api_keys)
+    if viewer.user_id is not None:
+        return visible.where(_granted(connection, viewer.user_id))
+    # A workspace's own key speaks for that workspace; without one there is nothing to see.
+    return visible if viewer.workspace_id is not None else visible.where(false())
+
+
+def _granted(connection: Connection, user_id: str) -> ColumnElement[bool]:
     # EXISTS, because a join would multiply the workspace by its grants.
-    granted = exists(permissions.c.entity_id).where(
+    explicitly = exists(permissions.c.entity_id).where(
         permissions.c.entity_type == "workspace",
         permissions.c.entity_id == workspace.c.id,
-        permissions.c.user_id == viewer.user_id,
+        permissions.c.user_id == user_id,
     )
-    return select(workspace.c.id, workspace.c.name).where(
-        workspace.c.archived_at.is_(None), granted
+    if not revision_of(connection).organizations:
+        return or_(explicitly, workspace.c.owner_id == user_id)
+    administers = exists(member.c.user_id).where(
+        member.c.organization_id == workspace_organization_id,
+        member.c.user_id == user_id,
+        member.c.role.in_(["owner", "admin"]),
     )
+    return or_(explicitly, administers)
 
 
 def _is_id(word: str) -> bool:

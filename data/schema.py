@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -17,6 +18,9 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    column,
+    literal_column,
+    table,
     text,
 )
 from sqlalchemy.dialects.postgresql import ENUM, JSONB, TIMESTAMP
@@ -53,6 +57,20 @@ user = Table(
     Column("email_verified", Boolean, nullable=False),
     Column("created_at", UtcTimestamp, nullable=False),
     Column("updated_at", UtcTimestamp, nullable=False),
+    Column("banned", Boolean, server_default=text("false")),
+    Column("ban_expires", UtcTimestamp),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("expires_at", UtcTimestamp, nullable=False),
+    Column("token", Text, nullable=False, unique=True),
+    Column("created_at", UtcTimestamp, nullable=False),
+    Column("updated_at", UtcTimestamp, nullable=False),
+    Column("user_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Index("session_user_id_idx", "user_id"),
 )
 
 user_stats = Table(
@@ -72,7 +90,36 @@ workspace = Table(
     Column("created_at", UtcTimestamp, nullable=False, server_default=_NOW),
     Column("updated_at", UtcTimestamp, nullable=False, server_default=_NOW),
     Column("billed_account_user_id", ForeignKey("user.id"), nullable=False),
+    Column("allow_personal_api_keys", Boolean, nullable=False, server_default=text("true")),
     Column("archived_at", UtcTimestamp),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("created_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("updated_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("expires_at", UtcTimestamp),
+    Column("workspace_id", ForeignKey("workspace.id", ondelete="CASCADE")),
+    Column("type", Text, nullable=False, server_default=text("'personal'::text")),
+    CheckConstraint(
+        "(type = 'workspace' AND workspace_id IS NOT NULL)"
+        " OR (type = 'personal' AND workspace_id IS NULL)",
+        name="workspace_type_check",
+    ),
+    Index("api_key_user_type_idx", "user_id", "type"),
+    Index("api_key_workspace_type_idx", "workspace_id", "type"),
+)
+
+# Of later revisions of the platform; asked only where data/revision.py finds them.
+workspace_organization_id = literal_column("workspace.organization_id", Text)
+api_key_hash = literal_column("api_key.key_hash", Text)
+member = table(
+    "member", column("user_id", Text), column("organization_id", Text), column("role", Text)
 )
 
 permissions = Table(

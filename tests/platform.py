@@ -17,6 +17,7 @@ from data.periods import Window
 from data.query import UsageQuery
 
 PAYER = "payer"
+OWNER = "owner"
 VIEWER = Viewer("viewer")
 WORKSPACE = "ws"
 # Long before every execution of the tests: when the users and workspaces were made.
@@ -114,6 +115,14 @@ class Platform:
             updated_at=FOUNDED,
         )
 
+    def ensure_user(self, user_id: str) -> None:
+        with self.writer.connect() as connection:
+            known = connection.execute(
+                text('SELECT 1 FROM "user" WHERE id = :id'), {"id": user_id}
+            ).one_or_none()
+        if known is None:
+            self.user(user_id)
+
     def workspace(
         self,
         workspace_id: str,
@@ -121,12 +130,14 @@ class Platform:
         payer: str = PAYER,
         archived_at: datetime | None = None,
         name: str | None = None,
+        owner: str = OWNER,
     ) -> None:
+        self.ensure_user(owner)
         self.add(
             schema.workspace,
             id=workspace_id,
             name=name or workspace_id,
-            owner_id=payer,
+            owner_id=owner,
             billed_account_user_id=payer,
             archived_at=archived_at,
         )
@@ -142,12 +153,7 @@ class Platform:
     def grant(
         self, user_id: str, workspace_id: str, *, entity: str = "workspace", level: str = "read"
     ) -> None:
-        with self.writer.connect() as connection:
-            known = connection.execute(
-                text('SELECT 1 FROM "user" WHERE id = :id'), {"id": user_id}
-            ).one_or_none()
-        if known is None:
-            self.user(user_id)
+        self.ensure_user(user_id)
         self.add(
             schema.permissions,
             id=f"{user_id}-{entity}-{workspace_id}",

@@ -6,7 +6,7 @@ import pytest
 
 from data.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
 from data.errors import NotFoundError
-from tests.platform import FOUNDED, PAYER, VIEWER, WORKSPACE, Platform
+from tests.platform import FOUNDED, OWNER, PAYER, VIEWER, WORKSPACE, Platform
 
 
 def account(
@@ -45,9 +45,14 @@ def test_a_workspace_without_a_grant_is_not_there(platform: Platform) -> None:
     assert not_found(lambda: account(platform)) == ABSENT
 
 
-def test_who_pays_or_owns_sees_nothing_without_a_grant(platform: Platform) -> None:
+def test_who_pays_sees_nothing_without_a_grant(platform: Platform) -> None:
     platform.account(1)
     assert not_found(lambda: account(platform, viewer=Viewer(PAYER))) == ABSENT
+
+
+def test_who_owns_a_workspace_sees_it_where_there_are_no_organizations(platform: Platform) -> None:
+    platform.account(1)
+    assert account(platform, viewer=Viewer(OWNER)).workspace.id == WORKSPACE
 
 
 def test_a_revoked_grant_closes_the_workspace(platform: Platform) -> None:

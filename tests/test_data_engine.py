@@ -23,7 +23,7 @@ NOON = utc("2026-10-10 12:00")
 # What a database role must be granted for the product to read with: nothing more is needed.
 GRANTS: Final = {
     "user_stats": ("user_id", "current_usage_limit"),
-    "workspace": ("id", "name", "billed_account_user_id", "archived_at"),
+    "workspace": ("id", "name", "owner_id", "billed_account_user_id", "archived_at"),
     "permissions": ("user_id", "entity_type", "entity_id"),
     "workflow": ("id", "name"),
     "workflow_execution_logs": (
@@ -249,19 +249,19 @@ def test_of_several_hosts_the_first_that_lives_answers(
 def reading_as_a_role(platform: Platform, columns: dict[str, tuple[str, ...]]) -> Iterator[Ledger]:
     """Read as a role that may SELECT just these columns."""
     with platform.writer.begin() as connection:
-        connection.execute(text("CREATE ROLE usage_reader"))
+        connection.execute(text("CREATE ROLE narrow_reader"))
         for table, names in columns.items():
             if names:
                 connection.execute(
-                    text(f"GRANT SELECT ({', '.join(names)}) ON {table} TO usage_reader")
+                    text(f"GRANT SELECT ({', '.join(names)}) ON {table} TO narrow_reader")
                 )
     try:
-        with engine_of(platform.url + "&options=-c%20role%3Dusage_reader") as engine:
-            assert shown(engine, "role") == "usage_reader"
+        with engine_of(platform.url + "&options=-c%20role%3Dnarrow_reader") as engine:
+            assert shown(engine, "role") == "narrow_reader"
             yield Ledger(engine, zone=UTC, scope="account")
     finally:
-        platform.sql("DROP OWNED BY usage_reader")
-        platform.sql("DROP ROLE usage_reader")
+        platform.sql("DROP OWNED BY narrow_reader")
+        platform.sql("DROP ROLE narrow_reader")
 
 
 def everything_read(ledger: Ledger) -> tuple[list[str], str]:

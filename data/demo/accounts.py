@@ -13,6 +13,7 @@ from data.demo.rhythm import first_day
 VIEWER: Final = "user_demo"
 _RESEARCH_PAYER: Final = "user_research"
 _PARTNER: Final = "user_partner"
+_FOUNDER: Final = "user_founder"  # owns what the viewer pays for, so that his grants alone count
 
 SUPPORT: Final = "ws_support"
 FINANCE: Final = "ws_finance"
@@ -28,7 +29,7 @@ def insert_accounts(connection: Connection, now: datetime, limit: Decimal) -> No
     """Insert both accounts; the viewer's limit is ``limit`` dollars."""
     then = first_day(now).replace(tzinfo=UTC)
     closed = now.replace(tzinfo=UTC) - ARCHIVED_AGO
-    viewer, ravi, paula = VIEWER, _RESEARCH_PAYER, _PARTNER
+    viewer, ravi, paula, omar = VIEWER, _RESEARCH_PAYER, _PARTNER, _FOUNDER
     _insert(
         connection,
         schema.user,
@@ -37,6 +38,7 @@ def insert_accounts(connection: Connection, now: datetime, limit: Decimal) -> No
             (viewer, "Dana Weiss", "dana@example.com", True, then, then),
             (ravi, "Ravi Menon", "ravi@example.com", True, then, then),
             (paula, "Paula Ortiz", "paula@example.com", True, then, then),
+            (omar, "Omar Haddad", "omar@example.com", True, then, then),
         ],
     )
     _insert(
@@ -50,12 +52,12 @@ def insert_accounts(connection: Connection, now: datetime, limit: Decimal) -> No
         schema.workspace,
         "id name owner_id billed_account_user_id archived_at created_at updated_at",
         [
-            (SUPPORT, "Support automation", viewer, viewer, None, then, then),
-            (FINANCE, "Finance ops, EMEA", viewer, viewer, None, then, then),
+            (SUPPORT, "Support automation", omar, viewer, None, then, then),
+            (FINANCE, "Finance ops, EMEA", omar, viewer, None, then, then),
             (RESEARCH, "Research lab", ravi, ravi, None, then, then),
-            (EMPTY, "Quiet corner", viewer, viewer, None, then, then),
+            (EMPTY, "Quiet corner", omar, viewer, None, then, then),
             (PARTNERS, "Partner catalogue", paula, viewer, None, then, then),
-            (PILOT, "Pilot (closed)", viewer, viewer, closed, then, then),
+            (PILOT, "Pilot (closed)", omar, viewer, closed, then, then),
         ],
     )
     visible = {SUPPORT: "admin", FINANCE: "write", RESEARCH: "read", EMPTY: "admin"}
