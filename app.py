@@ -16,12 +16,14 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 import api
 import components
 import pages
+from auth import identify_by
 from components import ids
 from data import demo
 from data.access import Viewer
 from data.embedded import EmbeddedPostgres
 from data.engine import connect
 from data.errors import UsageError
+from data.identity import Identity
 from data.ledger import Ledger
 from settings import Settings, SettingsError
 
@@ -110,7 +112,28 @@ def main(context: click.Context) -> None:
 def serve(settings: Settings) -> None:
     """Serve the page on USAGE_HOST and USAGE_PORT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if settings.database_url and not settings.can_sign_in:
+        raise click.ClickException(
+            "DATABASE_URL is set, but there is no way to sign in, so viewers could not be told "
+            "apart. Set BETTER_AUTH_SECRET, or USAGE_PROXY_HEADER and USAGE_PROXY_CIDRS."
+        )
     _check_port(settings)
+    if settings.database_url:
+        _serve_platform(settings, settings.database_url)
+    else:
+        _serve_demo(settings)
+
+
+def _serve_platform(settings: Settings, url: str) -> None:
+    def make_app() -> Any:
+        engine = connect(url)
+        ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
+        return create_app(settings, ledger, identify_by(settings, Identity(engine))).server
+
+    _Server(make_app, settings).run()
+
+
+def _serve_demo(settings: Settings) -> None:
     with _embedded(settings) as url:
         if not demo.is_seeded(url):
             _seed(url, demo.EXECUTIONS)
@@ -155,8 +178,7 @@ def _embedded(settings: Settings) -> Iterator[str]:
     """Run the embedded database for the length of the block; yield its URL."""
     if settings.database_url:
         raise click.ClickException(
-            "DATABASE_URL is set, but nobody can sign in yet, so viewers could not be told apart. "
-            "Unset DATABASE_URL to use the embedded database."
+            "DATABASE_URL is set, and demo data goes only into the embedded database. Unset it."
         )
     server = EmbeddedPostgres(settings.home)
     try:

@@ -8,7 +8,7 @@ from dash import Dash
 from flask import Flask, Response, make_response, redirect, render_template_string, request
 
 from data.access import Viewer
-from data.errors import NotFoundError, UnavailableError, UsageError
+from data.errors import NotFoundError, UnauthenticatedError, UnavailableError, UsageError
 from data.ledger import Ledger
 from links import usage_path, workspace_in
 from settings import Settings
@@ -57,11 +57,14 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             return None
         if request.method not in {"GET", "HEAD"}:
             return make_response("Only GET and HEAD.\n", 405, {"Allow": "GET, HEAD"})
-        if not path:
-            return _home(app, ledger, identify(), settings)
         workspace_id = workspace_in(request.path, "/")
-        if workspace_id:
-            return _usage(app, ledger, identify(), workspace_id)
+        try:
+            if not path:
+                return _home(app, ledger, identify(), settings)
+            if workspace_id:
+                return _usage(app, ledger, identify(), workspace_id)
+        except UnauthenticatedError as refusal:
+            return _signed_out(app, refusal, settings)
         return _message(
             app, "Page not found", 404, "Check the address, or start from your workspaces."
         )
@@ -111,6 +114,11 @@ def _usage(app: Dash, ledger: Ledger, viewer: Viewer, workspace_id: str) -> Any:
         shell = app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
         return make_response(shell, error.status, {"Retry-After": "5"})
     return None
+
+
+def _signed_out(app: Dash, refusal: UnauthenticatedError, settings: Settings) -> Response:
+    links = [{"href": settings.app_url, "name": "Open the platform"}] if settings.app_url else []
+    return _message(app, "You are not signed in", refusal.status, refusal.sentence, links)
 
 
 def _message(

@@ -1,11 +1,13 @@
 """Every knob of the product: its variable, its default, one line of help."""
 
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -75,6 +77,60 @@ class Settings(BaseSettings):
         description="path prefix behind a reverse proxy",
     )
 
+    better_auth_secret: str | None = Field(
+        default=None,
+        alias="BETTER_AUTH_SECRET",
+        repr=False,
+        description="set: the platform's session cookie signs people in",
+    )
+    api_encryption_key: str | None = Field(
+        default=None,
+        alias="API_ENCRYPTION_KEY",
+        repr=False,
+        description="set: API keys that are stored encrypted can be checked",
+    )
+    proxy_header: str | None = Field(
+        default=None,
+        alias="USAGE_PROXY_HEADER",
+        description="header in which a reverse proxy names the user, by e-mail or id",
+    )
+    proxy_cidrs: str | None = Field(
+        default=None,
+        alias="USAGE_PROXY_CIDRS",
+        description="addresses of that proxy, such as 10.0.0.0/8, with commas between",
+    )
+
+    @field_validator("api_encryption_key")
+    @classmethod
+    def _key_of_256_bits(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+            raise ValueError("must be 64 hexadecimal digits")
+        return value
+
+    @field_validator("proxy_header")
+    @classmethod
+    def _header_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9-]+", value):
+            raise ValueError("must be the name of a header, such as X-Forwarded-Email")
+        return value
+
+    @field_validator("proxy_cidrs")
+    @classmethod
+    def _networks(cls, value: str | None) -> str | None:
+        for word in (value or "").split(","):
+            if value is not None:
+                try:
+                    ip_network(word.strip())
+                except ValueError:
+                    raise ValueError("must be addresses such as 10.0.0.0/8, ::1/128") from None
+        return value
+
+    @model_validator(mode="after")
+    def _proxy_is_whole(self) -> Self:
+        if bool(self.proxy_header) != bool(self.proxy_cidrs):
+            raise ValueError("USAGE_PROXY_HEADER and USAGE_PROXY_CIDRS go together; set both")
+        return self
+
     @field_validator("database_url")
     @classmethod
     def _postgres(cls, value: str | None) -> str | None:
@@ -113,7 +169,17 @@ class Settings(BaseSettings):
         except ValidationError as wrong:
             first = wrong.errors(include_url=False)[0]
             message = first["msg"].removeprefix("Value error, ")
-            raise SettingsError(f"{first['loc'][0]}: {message}") from None
+            raise SettingsError(": ".join([*map(str, first["loc"]), message])) from None
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether there is a way to sign people in."""
+        return bool(self.better_auth_secret or self.proxy_header)
+
+    @property
+    def proxy_networks(self) -> list[IPv4Network | IPv6Network]:
+        """The addresses from which the proxy's header is believed."""
+        return [ip_network(word.strip()) for word in (self.proxy_cidrs or "").split(",") if word]
 
     @property
     def zone(self) -> ZoneInfo:

@@ -37,9 +37,13 @@ def not_found() -> Response:
 
 
 def _response(status: int, code: str, message: str, param: str | None) -> Response:
-    whose = ErrorType.INVALID_REQUEST if status < 500 else ErrorType.API
+    whose = {401: ErrorType.AUTHENTICATION}.get(status, ErrorType.INVALID_REQUEST)
+    if status >= 500:
+        whose = ErrorType.API
     trouble = Trouble(type=whose, code=code, message=message, param=param)
     response = Response(Error(error=trouble).model_dump_json(), status, mimetype="application/json")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'ApiKey realm="usage", header="X-API-Key"'
     if status == 503:
         response.headers["Retry-After"] = _RETRY_AFTER_SECONDS
     return response

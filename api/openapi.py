@@ -28,6 +28,7 @@ _JSON: Final = "application/json"
 _REFUSALS: Final = {
     "400": "A parameter is unknown, empty, doubled, malformed or contradicts another; `param` "
     "names it, `message` says what to send instead.",
+    "401": "Nobody can be named who asks: no credential was sent, or one that does not hold.",
     "404": "There is no such workspace among the viewer's.",
     "405": "Only GET and HEAD.",
     "503": "The database did not answer in time; ask again after `Retry-After` seconds.",
@@ -77,7 +78,7 @@ def document(prefix: str) -> dict[str, Any]:
                 "",
                 models.NoParams,
                 _body(models.WorkspaceList, "The workspaces."),
-                refusals=("400", "405", "503"),
+                refusals=("400", "401", "405", "503"),
             ),
         },
         components=Components(),

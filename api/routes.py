@@ -46,13 +46,15 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
 
     @api.get("/billing/usage")
     def usage() -> Response:
-        query = _query(ledger, ListParams)
-        return _json(bodies.usage_list(ledger.page(identify(), query), query, settings))
+        viewer = identify()
+        query = _query(ledger, viewer, ListParams)
+        return _json(bodies.usage_list(ledger.page(viewer, query), query, settings))
 
     @api.get("/billing/usage/summary")
     def summary() -> Response:
-        query = _query(ledger, WindowParams)
-        return _json(bodies.usage_summary(ledger.summary(identify(), query), settings))
+        viewer = identify()
+        query = _query(ledger, viewer, WindowParams)
+        return _json(bodies.usage_summary(ledger.summary(viewer, query), settings))
 
     @api.get("/billing/usage/export")
     def export() -> Response:
@@ -60,8 +62,9 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
 
     @api.get("/billing/workspaces")
     def workspaces() -> Response:
+        viewer = identify()
         single_values(request.args.to_dict(flat=False), known=())
-        return _json(bodies.workspace_list(ledger.workspaces(identify()), settings))
+        return _json(bodies.workspace_list(ledger.workspaces(viewer), settings))
 
     @api.get("/openapi.json")
     def document() -> Response:
@@ -87,10 +90,10 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
     return api
 
 
-def _query(ledger: Ledger, params: type[WindowParams]) -> UsageQuery:
+def _query(ledger: Ledger, viewer: Viewer, params: type[WindowParams]) -> UsageQuery:
     return UsageQuery.parse(
         request.args.to_dict(flat=False),
-        workspace_id=None,
+        workspace_id=viewer.workspace_id,
         now=datetime.now(UTC),
         zone=ledger.zone,
         known=[field.alias or name for name, field in params.model_fields.items()],
@@ -104,7 +107,7 @@ def _json(body: BaseModel) -> Response:
 def _export(ledger: Ledger, viewer: Viewer) -> Response:
     """Stream the file; what goes wrong before its first rows is still told as an error."""
     now = datetime.now(UTC)
-    query = _query(ledger, WindowParams)
+    query = _query(ledger, viewer, WindowParams)
     with ExitStack() as stack:
         answer = stack.enter_context(ledger.export(viewer, query))
         chunks = _chunks(write_csv(answer.rows))

@@ -30,6 +30,13 @@ class BadRequestError(UsageError):
     code = "parameter_invalid"
 
 
+class UnauthenticatedError(UsageError):
+    """Nobody can be named who asks."""
+
+    status = 401
+    code = "authentication_required"
+
+
 class NotFoundError(UsageError):
     """Nothing here that this viewer may see."""
 

@@ -61,11 +61,16 @@ class UsageQuery:
         """Read query-string parameters, each with all the values it was given.
 
         ``known`` names the parameters of this face; raises BadRequestError for any other. Where
-        no ``workspace_id`` is known from elsewhere, ``workspaceId`` has to name it.
+        ``workspace_id`` is not known from elsewhere, ``workspaceId`` has to name it.
         """
         single = single_values(params, known)
+        workspace_id = single.get("workspaceId", workspace_id)
         if workspace_id is None:
-            workspace_id = _workspace_id(single)
+            raise BadRequestError(
+                "workspaceId is missing; /api/billing/workspaces lists yours.",
+                param="workspaceId",
+                code="parameter_missing",
+            )
         direction, cursor = _cursor(single, workspace_id)
         window = _window(single, now, zone)
         if isinstance(cursor, Cursor):
@@ -101,16 +106,6 @@ def single_values(params: Mapping[str, Sequence[str]], known: Sequence[str]) -> 
             )
         single[name] = values[0]
     return single
-
-
-def _workspace_id(single: dict[str, str]) -> str:
-    if "workspaceId" not in single:
-        raise BadRequestError(
-            "workspaceId is missing; /api/billing/workspaces lists yours.",
-            param="workspaceId",
-            code="parameter_missing",
-        )
-    return single["workspaceId"]
 
 
 def _cursor(single: dict[str, str], workspace_id: str) -> tuple[Direction, Cursor | str | None]:

@@ -1,0 +1,50 @@
+"""Who is asking: one module per way to sign in; all give the same Viewer.
+
+The ways are tried in a fixed order, each is off until its settings are there. A credential that is
+presented and wrong ends the question: it never falls through to another way.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from flask import Request, request
+
+from auth.api_keys import ApiKeyDoor
+from auth.proxy import ProxyDoor
+from auth.sessions import SessionDoor
+from data.access import Viewer
+from data.errors import UnauthenticatedError
+from data.identity import Identity
+from settings import Settings
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def identify_by(settings: Settings, identity: Identity) -> Callable[[], Viewer]:
+    """Return the function that names the viewer of the request that is being answered.
+
+    It raises UnauthenticatedError where nobody can be named.
+    """
+    doors: list[Callable[[Request], Viewer | None]] = [ApiKeyDoor(identity, settings)]
+    if settings.better_auth_secret:
+        doors.append(SessionDoor(identity, settings.better_auth_secret))
+    if settings.proxy_header:
+        doors.append(ProxyDoor(identity, settings.proxy_header, settings.proxy_networks))
+
+    def identify() -> Viewer:
+        try:
+            return _first_through(doors)
+        except UnauthenticatedError as refusal:
+            _LOG.info("refused %s %s: %s", request.method, request.path, refusal.sentence)
+            raise
+
+    return identify
+
+
+def _first_through(doors: Sequence[Callable[[Request], Viewer | None]]) -> Viewer:
+    for door in doors:
+        viewer = door(request)
+        if viewer:
+            return viewer
+    raise UnauthenticatedError("Sign in to the platform first, or send X-API-Key.")
