@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from data.embedded import EmbeddedPostgres
+from data.embedded import EmbeddedPostgres, programs
 from data.embedded.user import SERVER_USER
 from data.errors import UsageError
 
@@ -427,6 +427,17 @@ def test_as_root_the_server_runs_as_a_user_of_its_own(bench: Bench) -> None:
     owner = pwd.getpwuid((bench.home / "postgres").stat().st_uid)
     assert owner.pw_name == SERVER_USER
     assert Path(f"/proc/{postmaster_of(bench.home)}").stat().st_uid == owner.pw_uid
+
+
+@needs_root
+def test_the_programs_too_may_lie_below_a_private_directory(
+    tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    shutil.copytree(programs._binaries().parent, private / "wheel", symlinks=True)
+    monkeypatch.setattr(programs, "_binaries", lambda: private / "wheel" / "bin")
+    assert ask(bench.server(private / "home").start(), "select 42") == 42
 
 
 @needs_root

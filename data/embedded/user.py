@@ -51,6 +51,8 @@ def as_server() -> list[str]:
     kinds = ("inh-caps", "ambient-caps", "bounding-set")
     return [
         "setpriv",
+        # initdb asks access(2) for its programs, which else forgets every power of a user not root.
+        "--securebits=+no_setuid_fixup",
         f"--reuid={user}",
         f"--regid={group}",
         "--clear-groups",
