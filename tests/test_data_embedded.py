@@ -435,8 +435,11 @@ def test_the_programs_too_may_lie_below_a_private_directory(
 ) -> None:
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
-    shutil.copytree(programs._binaries().parent, private / "wheel", symlinks=True)
-    monkeypatch.setattr(programs, "_binaries", lambda: private / "wheel" / "bin")
+    install = programs._binaries().parent
+    wheel, libraries = install.parent, install.parent.with_suffix(".libs")
+    shutil.copytree(install, private / wheel.name / install.name, symlinks=True)
+    shutil.copytree(libraries, private / libraries.name, symlinks=True)
+    monkeypatch.setattr(programs, "_binaries", lambda: private / wheel.name / install.name / "bin")
     assert ask(bench.server(private / "home").start(), "select 42") == 42
 
 
