@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
-_PATH: Final = re.compile(r"/?workspace/([^/]+)/usage/?")
+_PATH: Final = re.compile(r"/?workspace/(.+)/usage/?")
 
 
 def usage_path(prefix: str, workspace_id: str, params: Mapping[str, str]) -> str:
@@ -15,7 +15,7 @@ def usage_path(prefix: str, workspace_id: str, params: Mapping[str, str]) -> str
 
 
 def workspace_in(pathname: Any, prefix: str) -> str:
-    """Return the workspace's id out of a path, empty where there is none."""
+    """Return the workspace's id out of a path as it stands in a URL, empty where there is none."""
     found = _PATH.fullmatch(str(pathname).removeprefix(prefix))
     return unquote(found[1]) if found else ""
 

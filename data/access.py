@@ -51,7 +51,7 @@ class Account:
     """Who pays for a workspace today, and what the running total covers.
 
     ``limit`` is in dollars, None where none is set; ``workspace_ids`` are those whose executions
-    count; ``as_of`` is the instant of the snapshot.
+    count; ``as_of`` is the instant of the snapshot: whatever was written by then is in it.
     """
 
     workspace: Workspace
@@ -97,7 +97,7 @@ def account_of(
             workspace.c.billed_account_user_id,
             user_stats.c.current_usage_limit,
             covered.label("covered"),
-            func.timezone("UTC", func.statement_timestamp(), type_=UtcTimestamp).label("as_of"),
+            func.timezone("UTC", func.now(), type_=UtcTimestamp).label("as_of"),
         )
     ).one_or_none()
     if row is None:

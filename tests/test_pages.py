@@ -24,6 +24,8 @@ MISSING = [
     "/workspace/%00/usage",
     "/workspace/" + "x" * 400 + "/usage",
     "/workspace/ws_support%20/usage",
+    "/workspace/a%2Fb/usage",
+    "/workspace/ws%255Fsupport/usage",
 ]
 
 
