@@ -35,8 +35,8 @@ lock:  ## Choose newer versions within pyproject.toml's bounds
 		--no-header --python-version 3.11 -c requirements-test.txt pyproject.toml -o requirements.txt
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/python requirements.txt
 	@echo "Installing the locked requirements into $(VENV) ..."

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from data.money import ZERO, exact
+from data.money import ZERO, exact, trimmed
 from data.paging import Position
 from data.periods import BillingPeriod
 
@@ -81,5 +81,5 @@ def _label(
         return UsageType.INCLUDED, None if cost is None else ZERO
     if position == crossing.position:
         with exact():
-            return UsageType.ON_DEMAND, crossing.after - crossing.limit
+            return UsageType.ON_DEMAND, trimmed(crossing.after - crossing.limit)
     return UsageType.ON_DEMAND, cost

@@ -25,7 +25,7 @@ from data.executions import (
     sums_in,
 )
 from data.export import ROW_LIMIT
-from data.money import exact
+from data.money import exact, trimmed
 from data.paging import Cursor, Direction, Position
 from data.periods import Window, billing_period, billing_periods_of
 from data.query import UsageQuery
@@ -160,7 +160,7 @@ class Ledger:
                     found[last] = crossing_in(connection, account, last, self.zone)
                 if self._scope == "workspace" or viewer.user_id == account.payer_id:
                     totals = totals_by_span(connection, account.workspace_ids, [last])
-                    running_total = totals["cost"].iloc[0]
+                    running_total = trimmed(totals["cost"].iloc[0])
         with exact():
             included = sums.cost - on_demand
         return Summary(
@@ -169,9 +169,9 @@ class Ledger:
             executions=sums.executions,
             unknown=sums.unknown,
             tokens=sums.tokens,
-            cost=sums.cost,
-            included=included,
-            on_demand=on_demand,
+            cost=trimmed(sums.cost),
+            included=trimmed(included),
+            on_demand=trimmed(on_demand),
             crossing=found[last] if last else None,
             running_total=running_total,
         )

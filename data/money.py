@@ -29,6 +29,12 @@ def exact() -> Iterator[None]:
         yield
 
 
+def trimmed(dollars: Decimal) -> Decimal:
+    """Drop zeros at the end of a computed amount: they tell of other amounts, not of this one."""
+    with exact():
+        return dollars.normalize()
+
+
 def plain(dollars: Decimal) -> str:
     """Print every stored digit and never an exponent: ``0.0000001``, not ``1E-7``."""
     return format(dollars, "f")

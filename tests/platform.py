@@ -18,7 +18,8 @@ from data.query import UsageQuery
 
 PAYER = "payer"
 OWNER = "owner"
-VIEWER = Viewer("viewer")
+VIEWER_ID = "viewer"
+VIEWER = Viewer(VIEWER_ID)
 WORKSPACE = "ws"
 # Long before every execution of the tests: when the users and workspaces were made.
 FOUNDED = datetime(2020, 1, 1, tzinfo=UTC)
@@ -86,7 +87,7 @@ class Platform:
         limit: Decimal | str | int | None = None,
         *workspaces: str,
         payer: str = PAYER,
-        viewer: str | None = VIEWER.user_id,
+        viewer: str | None = VIEWER_ID,
         stats: bool = True,
     ) -> None:
         """Make a payer and his workspaces (one where none is named), which the viewer may see."""

@@ -6,7 +6,7 @@ import pytest
 
 from data.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
 from data.errors import NotFoundError
-from tests.platform import FOUNDED, OWNER, PAYER, VIEWER, WORKSPACE, Platform
+from tests.platform import FOUNDED, OWNER, PAYER, VIEWER, VIEWER_ID, WORKSPACE, Platform
 
 
 def account(
@@ -105,7 +105,7 @@ def test_a_grant_of_something_else_with_the_same_id_opens_nothing(
     platform: Platform, entity: str
 ) -> None:
     platform.account(1, viewer=None)
-    platform.grant(VIEWER.user_id, WORKSPACE, entity=entity)
+    platform.grant(VIEWER_ID, WORKSPACE, entity=entity)
     assert not_found(lambda: account(platform)) == ABSENT
     assert workspaces(platform) == []
 
@@ -141,9 +141,9 @@ def test_the_viewers_workspaces_come_by_name_and_then_by_id(platform: Platform) 
     names = {"w3": "beta", "w_1": "Alpha", "w-1": "alpha", "w1": "ALPHA", "w9": "Zoo"}
     for workspace_id, name in names.items():
         platform.workspace(workspace_id, name=name)
-        platform.grant(VIEWER.user_id, workspace_id)
+        platform.grant(VIEWER_ID, workspace_id)
     platform.workspace("old", archived_at=FOUNDED)
-    platform.grant(VIEWER.user_id, "old")
+    platform.grant(VIEWER_ID, "old")
     platform.grant("stranger", "shut")
     assert [found.id for found in workspaces(platform)] == ["w-1", "w1", "w_1", "w3", "w9"]
     assert [found.name for found in workspaces(platform)][-1] == "Zoo"
@@ -151,7 +151,7 @@ def test_the_viewers_workspaces_come_by_name_and_then_by_id(platform: Platform) 
 
 
 def test_a_grant_of_a_workspace_that_is_gone_lists_nothing(platform: Platform) -> None:
-    platform.grant(VIEWER.user_id, "gone")
+    platform.grant(VIEWER_ID, "gone")
     assert workspaces(platform) == []
 
 

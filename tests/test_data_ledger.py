@@ -30,6 +30,7 @@ from tests.platform import (
     ALWAYS,
     PAYER,
     VIEWER,
+    VIEWER_ID,
     WORKSPACE,
     Platform,
     Run,
@@ -470,7 +471,7 @@ def test_the_limit_is_of_who_pays_today_neither_the_viewers_nor_the_owners(
 ) -> None:
     platform.account(1, "w", payer="first")
     platform.account(100, "x", payer="second")
-    platform.add_limit(VIEWER.user_id, 0)
+    platform.add_limit(VIEWER_ID, 0)
     platform.runs([Run("1", NOON, workspace="w"), Run("2", NOON, workspace="w")])
     ledger = platform.ledger()
     assert first_page(ledger, "w").account.payer_id == "first"

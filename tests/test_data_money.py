@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.money import ZERO, exact, plain
+from data.money import ZERO, exact, plain, trimmed
 
 
 @given(st.decimals(min_value=0, max_value=10**12, places=30))
@@ -49,3 +49,10 @@ def test_the_context_ends_with_its_block() -> None:
     with exact():
         pass
     assert Decimal(1) / Decimal(3) != ZERO
+
+
+def test_a_computed_amount_loses_the_zeros_at_its_end_and_nothing_else() -> None:
+    for written, shown in [("1.500", "1.5"), ("500", "500"), ("0E-30", "0"), ("120.00", "120")]:
+        assert plain(trimmed(Decimal(written))) == shown
+    long = Decimal("123456789012.123456789012345678901234567891")
+    assert trimmed(long) == long
