@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import api
 import components
+import headers
 import pages
-from auth import identify_by
+from auth import embed, identify_by
 from components import ids
 from data import demo
 from data.access import Viewer
@@ -53,6 +55,7 @@ def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer
     pages.register(app, ledger, identify, settings)
     api.register(app.server, ledger, identify, settings)
     components.register(app, ledger, identify, settings)
+    headers.register(app.server, app.csp_hashes(), settings)
     return app
 
 
@@ -115,7 +118,8 @@ def serve(settings: Settings) -> None:
     if settings.database_url and not settings.can_sign_in:
         raise click.ClickException(
             "DATABASE_URL is set, but there is no way to sign in, so viewers could not be told "
-            "apart. Set BETTER_AUTH_SECRET, or USAGE_PROXY_HEADER and USAGE_PROXY_CIDRS."
+            "apart. Set BETTER_AUTH_SECRET, or USAGE_PROXY_HEADER and USAGE_PROXY_CIDRS, or "
+            "USAGE_EMBED_SECRET and USAGE_EMBED_ORIGINS."
         )
     _check_port(settings)
     if settings.database_url:
@@ -141,7 +145,10 @@ def _serve_demo(settings: Settings) -> None:
         def make_app() -> Any:
             engine = connect(demo.reader_url(url))
             ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
-            return create_app(settings, ledger, lambda: Viewer(demo.DEMO_VIEWER_ID)).server
+            # The demo viewer is whoever presents no credential; one that is presented counts, so
+            # that an example portal can be tried on the demo.
+            identify = identify_by(settings, Identity(engine), Viewer(demo.DEMO_VIEWER_ID))
+            return create_app(settings, ledger, identify).server
 
         _Server(make_app, settings).run()
 
@@ -158,6 +165,24 @@ def seed(settings: Settings, executions: int) -> None:
                 "anew."
             )
         _seed(url, executions)
+
+
+@main.command("embed-token")
+@click.option("--user", required=True, help="Whom it speaks for: a user's id.")
+@click.option("--workspace", required=True, help="The one workspace that it opens.")
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, embed.LIFETIME),
+    default=embed.LIFETIME,
+    show_default=True,
+    help="How long it holds.",
+)
+@click.pass_obj
+def embed_token(settings: Settings, user: str, workspace: str, seconds: int) -> None:
+    """Print a token such as a portal signs to embed the page; needs USAGE_EMBED_SECRET."""
+    if not settings.embed_secret:
+        raise click.ClickException("USAGE_EMBED_SECRET is unset, so there is nothing to sign with.")
+    click.echo(embed.mint(settings.embed_secret, user, workspace, seconds, time.time()))
 
 
 def _check_port(settings: Settings) -> None:

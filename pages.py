@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from dash import Dash
 from flask import Flask, Response, make_response, redirect, render_template_string, request
+from markupsafe import escape
 
 from data.access import Viewer
 from data.errors import NotFoundError, UnauthenticatedError, UnavailableError, UsageError
 from data.ledger import Ledger
+from headers import asks_to_be_embedded
 from links import usage_path, workspace_in
 from settings import Settings
 
@@ -20,7 +23,7 @@ INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
 {%metas%}
-<title>{%title%}</title>{%favicon%}{%css%}<script src="THEME"></script>
+<title>{%title%}</title>{%favicon%}{%css%}PORTALS<script src="THEME"></script>
 </head>
 <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
 </html>"""
@@ -48,7 +51,10 @@ _MESSAGE: Final = """<!DOCTYPE html>
 def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> None:
     """Answer for every URL that is not Dash's own."""
     server: Flask = app.server
-    app.index_string = INDEX.replace("THEME", app.get_asset_url("theme.js"))
+    portals = f'<meta name="usage-embed-origins" content="{escape(settings.embed_origins or "")}">'
+    app.index_string = INDEX.replace("THEME", app.get_asset_url("theme.js")).replace(
+        "PORTALS", portals if settings.portals else ""
+    )
 
     @server.before_request
     def gate() -> Any:
@@ -57,12 +63,12 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             return None
         if request.method not in {"GET", "HEAD"}:
             return make_response("Only GET and HEAD.\n", 405, {"Allow": "GET, HEAD"})
-        workspace_id = workspace_in(request.path, "/")
+        workspace_id = workspace_in(quote(request.path), "/")
         try:
             if not path:
-                return _home(app, ledger, identify(), settings)
+                return _home(app, ledger, identify, settings)
             if workspace_id:
-                return _usage(app, ledger, identify(), workspace_id)
+                return _usage(app, ledger, identify, workspace_id, settings)
         except UnauthenticatedError as refusal:
             return _signed_out(app, refusal, settings)
         return _message(
@@ -83,10 +89,10 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         return make_response("ready\n", 200, {"Content-Type": "text/plain"})
 
 
-def _home(app: Dash, ledger: Ledger, viewer: Viewer, settings: Settings) -> Any:
+def _home(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> Any:
     """List the viewer's workspaces; with a single one, go straight to it."""
     try:
-        workspaces = ledger.workspaces(viewer)
+        workspaces = ledger.workspaces(identify())
     except UnavailableError as error:
         return _message(app, "Usage could not be loaded", error.status, error.sentence)
     links = [
@@ -103,10 +109,21 @@ def _home(app: Dash, ledger: Ledger, viewer: Viewer, settings: Settings) -> Any:
     )
 
 
-def _usage(app: Dash, ledger: Ledger, viewer: Viewer, workspace_id: str) -> Any:
-    """Let the viewer's own workspaces pass to the page; nothing else is there."""
+def _usage(
+    app: Dash,
+    ledger: Ledger,
+    identify: Callable[[], Viewer],
+    workspace_id: str,
+    settings: Settings,
+) -> Any:
+    """Let the viewer's own workspaces pass to the page; nothing else is there.
+
+    A portal's frame gets the same page for every id: who looks is known once it has a token.
+    """
+    if asks_to_be_embedded(settings):
+        return app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
     try:
-        ledger.account(viewer, workspace_id)
+        ledger.account(identify(), workspace_id)
     except NotFoundError as error:
         return _message(app, "Page not found", error.status, error.sentence)
     except UnavailableError as error:

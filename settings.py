@@ -22,7 +22,23 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _origin(word: str) -> str:
+    found = _ORIGIN.fullmatch(word)
+    if not found or not 0 < int(found[3] or 1) <= _LAST_PORT:
+        raise ValueError(
+            "must be origins such as https://portal.example:8443, without a path, "
+            "with commas between"
+        )
+    # Browsers leave the usual port out.
+    return word.removesuffix(f":{_USUAL_PORTS[found[1]]}")
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+# scheme://host[:port] as browsers write it; nothing that could mean more than one origin.
+_ORIGIN: Final = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_LAST_PORT: Final = 65535
+_USUAL_PORTS: Final = {"http": "80", "https": "443"}
 
 _DATABASE_SCHEMES: Final = ("postgres://", "postgresql://", "postgresql+psycopg://")
 
@@ -99,6 +115,18 @@ class Settings(BaseSettings):
         alias="USAGE_PROXY_CIDRS",
         description="addresses of that proxy, such as 10.0.0.0/8, with commas between",
     )
+    embed_secret: str | None = Field(
+        default=None,
+        alias="USAGE_EMBED_SECRET",
+        min_length=32,
+        repr=False,
+        description="what a portal that embeds the page signs its tokens with",
+    )
+    embed_origins: str | None = Field(
+        default=None,
+        alias="USAGE_EMBED_ORIGINS",
+        description="where that portal is, such as https://portal.example, with commas between",
+    )
 
     @field_validator("api_encryption_key")
     @classmethod
@@ -129,6 +157,17 @@ class Settings(BaseSettings):
     def _proxy_is_whole(self) -> Self:
         if bool(self.proxy_header) != bool(self.proxy_cidrs):
             raise ValueError("USAGE_PROXY_HEADER and USAGE_PROXY_CIDRS go together; set both")
+        return self
+
+    @field_validator("embed_origins")
+    @classmethod
+    def _exact_origins(cls, value: str | None) -> str | None:
+        return value and ",".join(_origin(word.strip().lower()) for word in value.split(","))
+
+    @model_validator(mode="after")
+    def _embedding_is_whole(self) -> Self:
+        if bool(self.embed_secret) != bool(self.embed_origins):
+            raise ValueError("USAGE_EMBED_SECRET and USAGE_EMBED_ORIGINS go together; set both")
         return self
 
     @field_validator("database_url")
@@ -174,7 +213,12 @@ class Settings(BaseSettings):
     @property
     def can_sign_in(self) -> bool:
         """Whether there is a way to sign people in."""
-        return bool(self.better_auth_secret or self.proxy_header)
+        return bool(self.better_auth_secret or self.proxy_header or self.embed_secret)
+
+    @property
+    def portals(self) -> list[str]:
+        """The origins that may embed the page; none where embedding is not set up."""
+        return self.embed_origins.split(",") if self.embed_origins else []
 
     @property
     def proxy_networks(self) -> list[IPv4Network | IPv6Network]:

@@ -35,6 +35,19 @@ _REFUSALS: Final = {
 }
 
 
+def _header(description: str, **schema: Any) -> Header | Reference:
+    return Header(
+        description=description, required=True, param_schema=Schema(type="string", **schema)
+    )
+
+
+_BESIDE: Final = {
+    "401": {"WWW-Authenticate": _header("How to say who asks.")},
+    "405": {"Allow": _header("The methods that are answered.")},
+    "503": {"Retry-After": _header("Seconds after which to ask again.")},
+}
+
+
 @cache
 def document(prefix: str) -> dict[str, Any]:
     """Return the document for an API that is served below ``prefix``."""
@@ -99,7 +112,9 @@ def _get(
 ) -> PathItem:
     responses: dict[str, Response | Reference] = {"200": success}
     for status in refusals:
-        responses[status] = _body(models.Error, _REFUSALS[status])
+        refusal = _body(models.Error, _REFUSALS[status])
+        refusal.headers = _BESIDE.get(status)
+        responses[status] = refusal
     return PathItem(
         get=Operation(
             tags=["Billing"],
@@ -151,16 +166,12 @@ def _file() -> Response:
         description="The file.",
         content={"text/csv": MediaType(media_type_schema=Schema(type="string"))},
         headers={
-            "Content-Disposition": Header(
-                description="`attachment` with `usage-<workspaceId>-<YYYY-MM-DD>.csv`.",
-                param_schema=Schema(type="string"),
+            "Content-Disposition": _header(
+                "`attachment` with `usage-<workspaceId>-<YYYY-MM-DD>.csv`."
             ),
-            "X-Export-Truncated": Header(
-                description="1 where the window holds more rows than the file.",
-                param_schema=Schema(type="string", enum=["0", "1"]),
+            "X-Export-Truncated": _header(
+                "1 where the window holds more rows than the file.", enum=["0", "1"]
             ),
-            "X-Export-Row-Limit": Header(
-                description="The most rows that a file holds.", param_schema=Schema(type="string")
-            ),
+            "X-Export-Row-Limit": _header("The most rows that a file holds."),
         },
     )

@@ -1,7 +1,8 @@
 """Who is asking: one module per way to sign in; all give the same Viewer.
 
-The ways are tried in a fixed order, each is off until its settings are there. A credential that is
-presented and wrong ends the question: it never falls through to another way.
+The ways are tried in a fixed order, each is off until its settings are there. A key or a name that
+is presented and wrong ends the question: it never falls through to another way. A cookie that no
+longer holds is as good as none, because browsers keep them.
 """
 
 import logging
@@ -11,6 +12,7 @@ from typing import Final
 from flask import Request, request
 
 from auth.api_keys import ApiKeyDoor
+from auth.embed import EmbedDoor
 from auth.proxy import ProxyDoor
 from auth.sessions import SessionDoor
 from data.access import Viewer
@@ -21,12 +23,17 @@ from settings import Settings
 _LOG: Final = logging.getLogger(__name__)
 
 
-def identify_by(settings: Settings, identity: Identity) -> Callable[[], Viewer]:
+def identify_by(
+    settings: Settings, identity: Identity, otherwise: Viewer | None = None
+) -> Callable[[], Viewer]:
     """Return the function that names the viewer of the request that is being answered.
 
-    It raises UnauthenticatedError where nobody can be named.
+    Where no credential is presented that is ``otherwise``; without one, and where a credential is
+    wrong, it raises UnauthenticatedError.
     """
     doors: list[Callable[[Request], Viewer | None]] = [ApiKeyDoor(identity, settings)]
+    if settings.embed_secret:
+        doors.append(EmbedDoor(identity, settings.embed_secret))
     if settings.better_auth_secret:
         doors.append(SessionDoor(identity, settings.better_auth_secret))
     if settings.proxy_header:
@@ -34,17 +41,21 @@ def identify_by(settings: Settings, identity: Identity) -> Callable[[], Viewer]:
 
     def identify() -> Viewer:
         try:
-            return _first_through(doors)
+            return _first_through(doors, otherwise)
         except UnauthenticatedError as refusal:
-            _LOG.info("refused %s %s: %s", request.method, request.path, refusal.sentence)
+            _LOG.info("refused %s %r: %s", request.method, request.path, refusal.sentence)
             raise
 
     return identify
 
 
-def _first_through(doors: Sequence[Callable[[Request], Viewer | None]]) -> Viewer:
+def _first_through(
+    doors: Sequence[Callable[[Request], Viewer | None]], otherwise: Viewer | None
+) -> Viewer:
     for door in doors:
         viewer = door(request)
         if viewer:
             return viewer
+    if otherwise:
+        return otherwise
     raise UnauthenticatedError("Sign in to the platform first, or send X-API-Key.")

@@ -18,7 +18,7 @@ from settings import Settings
 HEADER: Final = "X-API-Key"
 
 # iv:ciphertext:tag in hex, as the platform writes it with AES-256-GCM.
-_ENCRYPTED: Final = re.compile(r"([0-9a-f]{32}):([0-9a-f]+):([0-9a-f]{32})")
+_ENCRYPTED: Final = re.compile(r"([0-9a-f]{32}):((?:[0-9a-f]{2})+):([0-9a-f]{32})")
 # Keys of this form exist only where the platform encrypts; they match no plain row.
 _ENCRYPTED_PREFIX: Final = "sk-sim-"
 _REMEMBERED: Final = 10_000
@@ -63,11 +63,12 @@ class ApiKeyDoor:
         return found
 
     def _matches(self, presented: str, stored: str) -> bool:
-        encrypted = _ENCRYPTED.fullmatch(stored)
+        # Ciphertexts have colons, keys have none; a damaged ciphertext is not a key.
+        encrypted = ":" in stored
         if presented.startswith(_ENCRYPTED_PREFIX) and not encrypted:
             return False
         plain = self._decrypted(stored) if encrypted else stored
-        return plain is not None and hmac.compare_digest(plain.encode(), presented.encode())
+        return bool(plain and hmac.compare_digest(plain.encode(), presented.encode()))
 
     def _decrypt(self, stored: str) -> str | None:
         found = _ENCRYPTED.fullmatch(stored)

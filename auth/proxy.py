@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from flask import Request
@@ -49,7 +49,10 @@ class ProxyDoor:
 
     def _listed(self, peer: str) -> bool:
         try:
-            address = ip_address(peer)
+            address: IPv4Address | IPv6Address = ip_address(peer)
         except ValueError:
             return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            # So an IPv4 peer is called where the server listens to both.
+            address = address.ipv4_mapped
         return any(address in network for network in self._networks)

@@ -101,11 +101,9 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
 
 def _asked(total: int) -> dict[str, Any]:
     cap = formats.count(ROW_LIMIT)
-    text = [
-        html.B(f"This window holds {formats.count(total)} executions; a file holds at most {cap}."),
-        f" You would get the newest {cap}, newest first. Narrow the range to get all of them.",
-    ]
-    return _answer(question=text, question_hidden=False)
+    holds = f"This window holds {formats.count(total)} executions; a file holds at most {cap}."
+    gets = f" You would get the newest {cap}. Narrow the range, or page through the API, for all."
+    return _answer(question=[html.B(holds), gets], question_hidden=False)
 
 
 def _sent(file: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +114,9 @@ def _failed(error: UsageError) -> dict[str, Any]:
     if error.status in {401, 404}:
         ctx.response.callback_response.status_code = error.status  # as the page's own callback does
     text = [html.B("The file could not be made. "), error.sentence]
-    return _answer(trouble={"text": text, "hidden": False, "again": True})
+    return _answer(
+        trouble={"text": text, "hidden": False, "again": isinstance(error, BadRequestError)}
+    )
 
 
 def _answer(**given: Any) -> dict[str, Any]:

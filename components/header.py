@@ -42,7 +42,7 @@ def layout(settings: Settings) -> Component:
             dbc.DropdownMenu(
                 id=ids.WORKSPACE, label="Workspace", color="link", toggle_class_name="btn-quiet"
             ),
-            *([_demo_badge()] if settings.database_url is None else []),
+            *demo_badge(settings),
             html.Div(end, className="usage-header-end"),
         ],
         className="usage-header",
@@ -92,9 +92,14 @@ def _item(name: str, href: str, *, shown: bool) -> Component:
     return html.A(name, href=href, className=active, **attributes)
 
 
-def _demo_badge() -> Component:
-    return html.Span(
-        "Demo data",
-        className="usage-badge",
-        title="Made-up executions from the built-in database",
-    )
+def demo_badge(settings: Settings, place: str = "") -> list[Component]:
+    """Say that the figures are made up, where they are; ``place`` is one more class."""
+    if settings.database_url is not None:
+        return []
+    return [
+        html.Span(
+            "Demo data",
+            className=f"usage-badge {place}".strip(),
+            title="Made-up executions from the built-in database",
+        )
+    ]

@@ -41,14 +41,13 @@ def layout(question: Component) -> Component:
 
 def show(error: UsageError, kept: str | None) -> dict[str, Any]:
     """Tell what happened; ``kept`` is the instant of the figures that stay below, if any."""
-    text: list[Component | str] = [html.B("Usage could not be loaded. "), error.sentence]
     wrong = isinstance(error, BadRequestError)
-    if wrong:
-        text.append(" Or choose one of the presets above.")
-    elif kept:
-        text = [
-            html.B("Usage could not be refreshed. "),
-            f"{error.sentence} The figures below are those of {kept}.",
-        ]
+    if kept:
+        lead, rest = "Usage could not be refreshed. ", f" The figures below are those of {kept}."
+    else:
+        lead, rest = "Usage could not be loaded. ", ""
+        if wrong:
+            rest = " Or choose one of the presets above."
+    text = [html.B(lead), f"{error.sentence}{rest}"]
     # To ask the same wrong question again would not help.
     return {"text": text, "hidden": False, "again": wrong}

@@ -68,6 +68,7 @@ def show(view: View) -> dict[str, Any]:
                 "workspaceId": view.workspace.id,
                 "from": rfc3339(view.window.start),
                 "to": rfc3339(view.window.end),
+                **view.cursor,
             }
         ),
     }

@@ -1,5 +1,6 @@
 """Presets, the date range, how fresh the figures are."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ OUTPUTS: Final = {
 }
 
 
-def layout(today: date, export_button: Component) -> Component:
+def layout(today: date, badge: Sequence[Component], export_button: Component) -> Component:
     """Return the toolbar; ``today`` is the last day that can be picked."""
     return html.Div(
         [
@@ -57,7 +58,7 @@ def layout(today: date, export_button: Component) -> Component:
                 className="usage-range-box",
             ),
             html.Div(
-                [html.Span(id=ids.AS_OF, className="usage-hint"), export_button],
+                [*badge, html.Span(id=ids.AS_OF, className="usage-hint"), export_button],
                 className="usage-export-box",
             ),
         ],

@@ -39,6 +39,9 @@ from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 
+# Where the page is shown, and how; beside the window's parameters the only ones it takes.
+_FRAME: Final = {"embed": ("1",), "theme": ("light", "dark")}
+
 _READY, _EMPTY, _LOADING = "ready", "empty", "loading"
 
 
@@ -53,7 +56,11 @@ def layout(settings: Settings) -> Component:
             header.layout(settings),
             html.Main(
                 [
-                    toolbar.layout(today, export_button.layout()),
+                    toolbar.layout(
+                        today,
+                        header.demo_badge(settings, "usage-embed-only"),
+                        export_button.layout(),
+                    ),
                     notice.layout(export_button.question()),
                     html.Div(usage_table.layout(settings), className="usage-table"),
                     empty.layout(),
@@ -99,15 +106,21 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     ) -> dict[str, Any]:
         del clicks
         shown = shown if isinstance(shown, dict) else {}
-        asked = _asked(ctx.triggered_id, search, days, shown)
+        frame, params = _framed(params_in(search))
+        asked = _asked(ctx.triggered_id, params, days, shown)
         try:
             view = _answer(
-                ledger, identify(), workspace_in(pathname, settings.url_prefix), asked, settings
+                ledger,
+                identify(),
+                workspace_in(pathname, settings.url_prefix),
+                asked,
+                frame=frame,
+                settings=settings,
             )
         except UsageError as error:
             return _failed(outputs, error, shown)
         return {
-            "search": no_update if asked == params_in(search) else _search(asked),
+            "search": no_update if asked == params else _search(asked, frame),
             "view": _stored(view),
             "state": _EMPTY if view.page.rows.empty else _READY,
             "header": header.show(view),
@@ -125,10 +138,21 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     )
 
 
+def _framed(params: dict[str, list[str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Tell where the page is shown from the window's parameters, and from what is wrong."""
+    frame = {
+        name: value
+        for name, values in _FRAME.items()
+        for value in values
+        if params.get(name) == [value]
+    }
+    return frame, {name: values for name, values in params.items() if name not in frame}
+
+
 def _asked(
-    trigger: Any, search: Any, days: tuple[Any, Any], shown: dict[str, Any]
+    trigger: Any, params: dict[str, list[str]], days: tuple[Any, Any], shown: dict[str, Any]
 ) -> dict[str, list[str]]:
-    """Turn what was clicked into parameters; what is in the URL already counts by default."""
+    """Turn what was clicked into parameters; those in the URL already count by default."""
     for preset, element in ids.PRESETS.items():
         if trigger == element:
             return {"preset": [preset.value]}
@@ -140,7 +164,7 @@ def _asked(
     if trigger in turns:
         direction = turns[trigger]
         return params_of(shown.get("params")) | {direction.value: [str(shown.get(direction.value))]}
-    return params_in(search)
+    return params
 
 
 def _answer(
@@ -148,10 +172,13 @@ def _answer(
     viewer: Viewer,
     workspace_id: str,
     asked: Mapping[str, list[str]],
+    *,
+    frame: Mapping[str, str],
     settings: Settings,
 ) -> View:
     now = datetime.now(UTC)
     try:
+        _refuse_other_frames(asked)
         query = UsageQuery.parse(asked, workspace_id=workspace_id, now=now, zone=ledger.zone)
     except BadRequestError:
         # Where there is nothing to see, that is the answer, however the question was put.
@@ -161,7 +188,16 @@ def _answer(
     params = {name: value for name, (value,) in asked.items() if name not in CURSOR_PARAMS}
     if not params and query.window.preset:
         params = {"preset": query.window.preset.value}
-    return View(page, ledger.workspaces(viewer), params, settings)
+    cursor = {name: value for name, (value,) in asked.items() if name in CURSOR_PARAMS}
+    # The first page needs none, and may not be the one that was asked for.
+    cursor = cursor if page.newer else {}
+    return View(page, ledger.workspaces(viewer), params, cursor, frame, settings)
+
+
+def _refuse_other_frames(asked: Mapping[str, list[str]]) -> None:
+    for name in asked.keys() & _FRAME.keys():
+        words = " or ".join(f"{name}={value}" for value in _FRAME[name])
+        raise BadRequestError(f"Send {words}, once, or leave it out.", param=name)
 
 
 def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page:
@@ -173,8 +209,8 @@ def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page
     return page
 
 
-def _search(asked: Mapping[str, list[str]]) -> str:
-    return f"?{urlencode(asked, doseq=True)}"
+def _search(asked: Mapping[str, list[str]], frame: Mapping[str, str]) -> str:
+    return f"?{urlencode({**asked, **frame}, doseq=True)}"
 
 
 def _stored(view: View) -> dict[str, Any]:

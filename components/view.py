@@ -15,12 +15,15 @@ from settings import Settings
 class View:
     """One page of the ledger as a viewer sees it.
 
-    ``params`` are the window's own parameters in the URL, without the cursor.
+    ``params`` are the window's own parameters in the URL, ``cursor`` is the one that leads to this
+    page of it; ``frame`` says where the page is shown, and goes with it everywhere.
     """
 
     page: Page
     workspaces: Sequence[Workspace]
     params: Mapping[str, str]
+    cursor: Mapping[str, str]
+    frame: Mapping[str, str]
     settings: Settings
 
     @property
@@ -45,4 +48,4 @@ class View:
 
     def path(self, workspace: Workspace, params: Mapping[str, str]) -> str:
         """Return the page's own address for a workspace and a window."""
-        return usage_path(self.settings.url_prefix, workspace.id, params)
+        return usage_path(self.settings.url_prefix, workspace.id, {**params, **self.frame})

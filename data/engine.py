@@ -56,6 +56,8 @@ def connect(url: str) -> Engine:
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_pre_ping=True,
         pool_recycle=1800,
+        # Errors are logged; what was asked for, a session's token say, is nobody's to read there.
+        hide_parameters=True,
     )
 
 

@@ -4,10 +4,11 @@ Nothing here is remembered: a session that ended, a key that expired and a perso
 gone at the next question.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, or_, select
 
 from data.engine import snapshot
 from data.revision import Revision, revision_of
@@ -38,16 +39,19 @@ class Identity:
 
     def user_of_session(self, token: str) -> str | None:
         """Return the user of a session that has not expired."""
-        return self._user(
+        found = self._rows(
             select(session.c.user_id)
             .join(user, user.c.id == session.c.user_id)
             .where(session.c.token == token, session.c.expires_at > _NOW, _not_banned())
         )
+        return str(found[0].user_id) if found else None
 
     def user_named(self, name: str) -> str | None:
         """Return the user whose id, or e-mail address in any case, ``name`` is."""
-        named = or_(user.c.id == name, func.lower(user.c.email) == name.lower())
-        return self._user(select(user.c.id).where(named, _not_banned()))
+        named = or_(user.c.id == name, func.lower(user.c.email) == func.lower(name))
+        found = self._rows(select(user.c.id, _not_banned().label("welcome")).where(named).limit(2))
+        # Two people by one name are nobody, even where one of them is banned.
+        return str(found[0].id) if len(found) == 1 and found[0].welcome else None
 
     def key_of_hash(self, hashed: str) -> ApiKey | None:
         """Return the key with this SHA-256 (hex), on a platform that stores hashes."""
@@ -58,16 +62,12 @@ class Identity:
         """Return every key, on a platform that stores no hashes to find one by."""
         return self._keys(_usable_keys())
 
-    def _user(self, statement: Select[Any]) -> str | None:
-        with snapshot(self._engine) as connection:
-            found = connection.execute(statement.limit(2)).all()
-        # Two people by one name are nobody.
-        return str(found[0][0]) if len(found) == 1 else None
-
     def _keys(self, statement: Select[Any]) -> list[ApiKey]:
+        return [ApiKey(row.key, row.user_id, row.workspace_id) for row in self._rows(statement)]
+
+    def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         with snapshot(self._engine) as connection:
-            rows = connection.execute(statement).all()
-        return [ApiKey(row.key, row.user_id, row.workspace_id) for row in rows]
+            return connection.execute(statement).all()
 
 
 def _usable_keys() -> Select[Any]:

@@ -114,11 +114,11 @@ def platform(stage: Platform) -> Platform:
 class Api:
     """The product over one database as a program meets it; ``client`` asks in the process."""
 
-    def __init__(self, reader: Engine, viewer: str, variables: Mapping[str, str]) -> None:
+    def __init__(self, reader: Engine, viewer: Viewer, variables: Mapping[str, str]) -> None:
         defaults = {field.alias: field.default for field in Settings.model_fields.values()}
         self.settings = Settings.model_validate(defaults | dict(variables))
         self.ledger = Ledger(reader, zone=self.settings.zone, scope=self.settings.limit_scope)
-        self.server = create_app(self.settings, self.ledger, lambda: Viewer(viewer)).server
+        self.server = create_app(self.settings, self.ledger, lambda: viewer).server
         self.client: FlaskClient = self.server.test_client()
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, **given: Any) -> TestResponse:
@@ -162,8 +162,8 @@ def _named(params: Mapping[str, Any]) -> dict[str, Any]:
 def api_of() -> Callable[..., Api]:
     """Return a function that puts the product over a database together as its front door does."""
 
-    def put_together(reader: Engine, viewer: str = VIEWER.user_id, **variables: str) -> Api:
-        return Api(reader, viewer, variables)
+    def put_together(reader: Engine, viewer: Viewer | str = VIEWER, **variables: str) -> Api:
+        return Api(reader, Viewer(viewer) if isinstance(viewer, str) else viewer, variables)
 
     return put_together
 

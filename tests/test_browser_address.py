@@ -125,7 +125,7 @@ def test_the_root_leads_straight_to_a_single_workspace(
 def test_the_root_tells_who_has_no_workspace_what_to_do(
     site: Site, tab_on: Callable[..., Tab]
 ) -> None:
-    site.viewer = Viewer("user_partner")
+    site.viewer = Viewer("user_stranger")
     try:
         tab = tab_on(site)
         tab.page.goto(site.url)

@@ -118,7 +118,7 @@ def test_more_rows_than_a_file_holds_are_asked_about_first(tab: Tab, big_databas
     asked = tab.until(lambda seen: seen.question != "")
     assert asked.question == (
         f"This window holds {count:,} executions; a file holds at most 10,000. You would get the "
-        "newest 10,000, newest first. Narrow the range to get all of them."
+        "newest 10,000. Narrow the range, or page through the API, for all."
     )
     tab.page.click("#usage-cancel")
     tab.until(lambda seen: seen.question == "")

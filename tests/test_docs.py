@@ -57,7 +57,7 @@ def test_the_readme_names_every_setting_with_its_default_and_no_other() -> None:
 
 
 def test_every_command_of_the_readme_exists_and_the_other_way_round() -> None:
-    assert set(re.findall(r"`python app\.py (\w+)", README)) == set(app.main.commands)
+    assert set(re.findall(r"`python app\.py (\w[\w-]*)", README)) == set(app.main.commands)
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make (\w+)`", README)) <= targets
 

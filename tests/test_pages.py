@@ -243,3 +243,18 @@ def test_a_late_row_leaves_no_short_page_at_the_start(client: FlaskClient, owner
     ).get_json()["response"]
     assert len(back["usage-table"]["data"]) == 100
     assert "rows 1–100" in back["usage-caption"]["children"]
+
+
+def test_this_view_in_the_api_shows_the_very_rows_on_the_screen(client: FlaskClient) -> None:
+    pathname = "/workspace/ws_support/usage"
+    page = _ask(client, pathname).get_json()["response"]
+    for turn in ("usage-next", "usage-next", "usage-prev", "usage-prev"):
+        linked = client.get(page["usage-api-link"]["href"]).get_json()
+        shown = [row["id"] for row in page["usage-table"]["data"]]
+        assert [row["id"] for row in linked["data"]] == shown
+        assert linked["period"]["from"] == page["usage-view"]["data"]["window"]["from"]
+        assert linked["period"]["to"] == page["usage-view"]["data"]["window"]["to"]
+        page = _ask(client, pathname, page["usage-view"]["data"], f"{turn}.n_clicks").get_json()[
+            "response"
+        ]
+    assert "starting_after" not in page["usage-api-link"]["href"]

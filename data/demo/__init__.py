@@ -36,7 +36,11 @@ _READABLE: Final = (
     schema.permissions,
     schema.workflow,
     schema.execution,
+    # Whoever presents a credential is looked up as on a platform.
+    schema.session,
+    schema.api_key,
 )
+_READABLE_OF_USER: Final = ("id", "email", "banned", "ban_expires")
 
 
 def is_seeded(url: str) -> bool:
@@ -130,6 +134,8 @@ def _admit_reader(raw: psycopg.Connection) -> None:
     raw.execute(create.format(reader))
     tables = sql.SQL(",").join(sql.Identifier(table.name) for table in _READABLE)
     raw.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(tables, reader))
+    columns = sql.SQL(",").join(map(sql.Identifier, _READABLE_OF_USER))
+    raw.execute(sql.SQL('GRANT SELECT ({}) ON "user" TO {}').format(columns, reader))
 
 
 def _vacuum(url: str) -> None:

@@ -1,0 +1,61 @@
+"""What every answer tells browsers: where it may load from, who may frame it, what to keep."""
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
+
+from flask import Flask, Response, request
+
+from links import workspace_in
+from settings import Settings
+
+_YEAR: Final = 365 * 24 * 60 * 60
+_CALLBACKS: Final = "/_dash-update-component"
+
+
+def register(server: Flask, script_hashes: Sequence[str], settings: Settings) -> None:
+    """Put the headers on every answer of ``server``.
+
+    ``script_hashes`` are those of the scripts that a page holds itself: Dash's own start.
+    """
+    closed = _policy(script_hashes, ["'none'"])
+    open_to_portals = _policy(script_hashes, settings.portals)
+
+    @server.after_request
+    def guard(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        embedded = asks_to_be_embedded(settings)
+        if not embedded:
+            headers["X-Frame-Options"] = "DENY"
+        page = response.mimetype == "text/html"
+        if page:
+            headers["Content-Security-Policy"] = open_to_portals if embedded else closed
+        if page or request.path == _CALLBACKS:
+            headers["Cache-Control"] = "private, no-store"
+        if request.is_secure:
+            headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
+        return response
+
+
+def asks_to_be_embedded(settings: Settings) -> bool:
+    """Tell whether the request is for the page in a portal's frame, and a portal is set up."""
+    shell = workspace_in(quote(request.path), "/") and request.args.getlist("embed") == ["1"]
+    return bool(settings.portals and shell)
+
+
+def _policy(script_hashes: Sequence[str], ancestors: Sequence[str]) -> str:
+    rules = {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", *script_hashes],
+        # Dash's components and Bootstrap's set styles on their elements.
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ancestors,
+    }
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in rules.items())
