@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
-from data.money import plain
+from data.money import plain, trimmed
 from data.periods import Preset, Span, Window, day_start, local_day
 
 UNKNOWN: Final = "—"
@@ -44,11 +44,11 @@ def split_dollars(dollars: Decimal, part: Decimal) -> tuple[str, str]:
     return f"${whole - shown:,f}", row_dollars(part)
 
 
-def sum_dollars(dollars: Decimal) -> str:
-    """Write a total or a limit with cents, with four decimals below a dollar."""
-    if 0 < dollars < 1:
-        return row_dollars(dollars)
-    return f"${dollars.quantize(_CENTS, context=_ROUNDING):,f}"
+def limit_dollars(dollars: Decimal) -> str:
+    """Write a limit with its cents, and with every further digit that it has."""
+    whole = trimmed(dollars)
+    cents = dollars.quantize(_CENTS, context=_ROUNDING)
+    return f"${cents if cents == whole else whole:,f}"
 
 
 def exact_dollars(dollars: Decimal) -> str:

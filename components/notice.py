@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from components import ids
 from components.aria import aria
-from data.errors import BadRequestError, UsageError
+from data.errors import BadRequestError, NotFoundError, UsageError
 
 OUTPUTS: Final = {
     "text": Output(ids.TROUBLE_TEXT, "children"),
@@ -49,5 +49,5 @@ def show(error: UsageError, kept: str | None) -> dict[str, Any]:
         if wrong:
             rest = " Or choose one of the presets above."
     text = [html.B(lead), f"{error.sentence}{rest}"]
-    # To ask the same wrong question again would not help.
-    return {"text": text, "hidden": False, "again": wrong}
+    # To ask the same again would not help.
+    return {"text": text, "hidden": False, "again": wrong or isinstance(error, NotFoundError)}

@@ -19,6 +19,14 @@ OUTPUTS: Final = {
     "api": Output(ids.API_LINK, "href"),
 }
 
+CLEAR: Final[dict[str, Any]] = {
+    "caption": "",
+    "prev": True,
+    "next": True,
+    "limit": "",
+    "api": None,
+}
+
 
 def layout() -> Component:
     """Return the foot of the table and the note beneath it."""
@@ -85,12 +93,12 @@ def _rows(view: View) -> str:
 def _limit(view: View) -> str:
     limit = view.page.account.limit
     if limit is None:
-        return "No limit set for the account that pays for this workspace: everything is Included."
+        return "There is no limit set for the account that pays here: everything is Included."
     covered = {
         "account": "over all the workspaces it pays for",
         "workspace": "of this workspace alone",
     }[view.settings.limit_scope]
     return (
-        f"The monthly limit of {formats.sum_dollars(limit)} is that of the account that pays for "
+        f"The monthly limit of {formats.limit_dollars(limit)} is that of the account that pays for "
         f"this workspace; the running total {covered} counts against it."
     )

@@ -35,10 +35,12 @@ def of_crossing(view: View, row: Any) -> str | None:
     if crossing is None or crossing.position != Position(row.started_at, row.id):
         return None
     included, on_demand = formats.split_dollars(row.cost, row.on_demand)
+    parts = f"{included} of this cost is Included, {on_demand} On-Demand"
+    if row.on_demand == row.cost:
+        parts = "all of this cost is On-Demand"
     return (
-        f"Limit {formats.sum_dollars(crossing.limit)} crossed here: {included} of this cost is "
-        f"Included, {on_demand} On-Demand. Earlier executions of {crossing.period.month:%B} are "
-        "Included."
+        f"Limit {formats.limit_dollars(crossing.limit)} crossed here: {parts}. "
+        f"Earlier executions of {crossing.period.month:%B} are Included."
     )
 
 
@@ -56,7 +58,7 @@ def _of_type(view: View, row: Any) -> str:
     limit = view.page.account.limit
     if limit is None:
         return "Included: no limit set"
-    subject, dollars = view.subject, formats.sum_dollars(limit)
+    subject, dollars = view.subject, formats.limit_dollars(limit)
     crossing = _crossing_of(view, row)
     if crossing is None:
         month = billing_period(row.started_at, view.zone).month
@@ -77,6 +79,8 @@ def _of_cost(row: Any) -> str:
             return "Still running; cost not known yet"
         return "Cost not recorded; counts as 0 in sums"
     exact = f"Exact cost {formats.exact_dollars(row.cost)}"
+    if row.status in _UNFINISHED:
+        exact = f"Still running. {exact} so far"
     if row.on_demand:
         return f"{exact}; On-Demand part {formats.exact_dollars(row.on_demand)}"
     return f"Included: this execution added nothing to the On-Demand amount. {exact}"

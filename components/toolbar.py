@@ -22,6 +22,13 @@ OUTPUTS: Final = {
     "as_of": Output(ids.AS_OF, "children"),
 }
 
+CLEAR: Final[dict[str, Any]] = {
+    "pressed": dict.fromkeys((preset.value for preset in Preset), "false"),
+    "start": None,
+    "end": None,
+    "as_of": "",
+}
+
 
 def layout(today: date, badge: Sequence[Component], export_button: Component) -> Component:
     """Return the toolbar; ``today`` is the last day that can be picked."""

@@ -28,11 +28,11 @@ from components import (
 )
 from components.view import View
 from data.access import Viewer
-from data.errors import BadRequestError, UsageError
+from data.errors import BadRequestError, UnavailableError, UsageError
 from data.labels import rfc3339
 from data.ledger import Ledger, Page
 from data.paging import Direction
-from data.periods import local_day
+from data.periods import DEFAULT_PRESET, local_day
 from data.query import CURSOR_PARAMS, UsageQuery
 from links import params_in, params_of, workspace_in
 from settings import Settings
@@ -107,18 +107,27 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         del clicks
         shown = shown if isinstance(shown, dict) else {}
         frame, params = _framed(params_in(search))
+        if ctx.triggered_id == ids.RANGE and None in days:
+            again: dict[str, Any] = _unchanged(outputs)
+            return again | {"toolbar": _days_again(shown)}
         asked = _asked(ctx.triggered_id, params, days, shown)
+        pinned = _pinned(asked, shown) if ctx.triggered_id == ids.LOCATION else None
         try:
             view = _answer(
                 ledger,
                 identify(),
                 workspace_in(pathname, settings.url_prefix),
                 asked,
+                pinned=pinned,
                 frame=frame,
                 settings=settings,
             )
         except UsageError as error:
-            return _failed(outputs, error, shown)
+            failed = _failed(outputs, error, shown)
+            if isinstance(error, UnavailableError):
+                # So that trying again asks for this, not for what was there before.
+                failed["search"] = _search(asked, frame)
+            return failed
         return {
             "search": no_update if asked == params else _search(asked, frame),
             "view": _stored(view),
@@ -157,7 +166,7 @@ def _asked(
         if trigger == element:
             return {"preset": [preset.value]}
     if trigger == ids.RANGE:
-        if None in days or list(days) == shown.get("days"):
+        if list(days) == shown.get("days"):
             raise PreventUpdate
         return {"from": [str(days[0])], "to": [str(days[1])]}
     turns = {ids.NEXT: Direction.OLDER, ids.PREV: Direction.NEWER}
@@ -167,12 +176,21 @@ def _asked(
     return params
 
 
+def _pinned(asked: dict[str, list[str]], shown: dict[str, Any]) -> dict[str, list[str]] | None:
+    """Return the resolved window on the screen, where going back asks for its first page."""
+    params = params_of(shown.get("params"))
+    same = asked == params or (not asked and params == {"preset": [DEFAULT_PRESET.value]})
+    window = params_of(shown.get("window"))
+    return window if params and same and window.get("from") != window.get("to") else None
+
+
 def _answer(
     ledger: Ledger,
     viewer: Viewer,
     workspace_id: str,
     asked: Mapping[str, list[str]],
     *,
+    pinned: Mapping[str, list[str]] | None,
     frame: Mapping[str, str],
     settings: Settings,
 ) -> View:
@@ -184,6 +202,9 @@ def _answer(
         # Where there is nothing to see, that is the answer, however the question was put.
         ledger.account(viewer, workspace_id)
         raise
+    if pinned:
+        kept = UsageQuery.parse(pinned, workspace_id=workspace_id, now=now, zone=ledger.zone)
+        query = replace(query, window=replace(kept.window, preset=query.window.preset))
     page = _whole_first_page(ledger, viewer, query)
     params = {name: value for name, (value,) in asked.items() if name not in CURSOR_PARAMS}
     if not params and query.window.preset:
@@ -239,10 +260,22 @@ def _failed(
     if hide:
         # The same answer as the page's and the API's; the browser shows the body all the same.
         ctx.response.callback_response.status_code = error.status
+        answer |= {"toolbar": toolbar.CLEAR, "pager": pager.CLEAR}
+    elif isinstance(error, BadRequestError):
+        answer["toolbar"] = _days_again(shown)
     nothing_known = hide or not shown
     answer["notice"] = notice.show(error, None if nothing_known else str(shown.get("as_of")))
     if nothing_known:
         answer |= {"view": None, "state": _READY, "table": usage_table.CLEAR, "empty": empty.CLEAR}
+    return answer
+
+
+def _days_again(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the picker show the days that are on the screen, whatever was typed into it."""
+    answer: dict[str, Any] = _unchanged(toolbar.OUTPUTS)
+    days = shown.get("days")
+    if isinstance(days, list) and len(days) == 2:  # noqa: PLR2004 - first and last
+        answer |= {"start": days[0], "end": days[1]}
     return answer
 
 

@@ -155,6 +155,8 @@ def _cost(row: Any) -> str:
 
 def _workflow(view: View, row: Any) -> str:
     name = workflow_label(row.workflow_name)
+    if not name.strip():
+        name = "(no name)"
     if not view.settings.app_url:
         return name
     label = _MARKDOWN.sub(r"\\\1", " ".join(name.split()))

@@ -15,8 +15,8 @@ from data.schema import execution
 # Digits in a JSON string: at most 12 before the point and 30 behind it, so that no cast overflows.
 _DIGITS: Final = r"^0*([0-9]{1,12}(\.[0-9]{1,30})?)$"
 
-# More tokens than a run can use; keeps counts and their sums exact for every reader of JSON.
-_WHOLE: Final = "strict $ ? (@ >= 0 && @ < 1000000000000000 && @ == @.floor())"
+# A number with more than 30 digits counts no tokens; it would only cost memory.
+_WHOLE: Final = "strict $ ? (@ >= 0 && @ < 1000000000000000000000000000000 && @ == @.floor())"
 
 
 def total_of(cost: str) -> str:

@@ -222,6 +222,6 @@ def _advice(word: str, param: str) -> str:
 
 def _limit(single: dict[str, str]) -> int:
     word = single.get("limit", str(PAGE_SIZE))
-    if not re.fullmatch(r"[0-9]{1,3}", word) or not 1 <= int(word) <= PAGE_SIZE:
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", word) or not 1 <= int(word) <= PAGE_SIZE:
         raise BadRequestError(f"limit must be a whole number from 1 to {PAGE_SIZE}.", param="limit")
     return int(word)

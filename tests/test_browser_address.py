@@ -90,7 +90,7 @@ def test_the_switcher_lists_the_viewers_workspaces_and_keeps_the_window_but_not_
     )
     assert seen.days == list(days.values())
     assert "rows 1–100" in seen.caption
-    assert seen.note.startswith("No limit set")
+    assert seen.note.startswith("There is no limit set")
     tab.page.go_back()
     tab.until(lambda seen: seen.workspace == "Finance ops, EMEA" and "rows 101–" in seen.caption)
 

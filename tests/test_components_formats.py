@@ -32,14 +32,16 @@ def test_a_rows_dollars_have_four_decimals_rounded_half_up(dollars: str, text: s
     [
         ("0", "$0.00"),
         ("500", "$500.00"),
-        ("471.925", "$471.93"),
-        ("0.4", "$0.4000"),
-        ("1", "$1.00"),
-        ("1234567.891", "$1,234,567.89"),
+        ("500.000", "$500.00"),
+        ("12.345", "$12.345"),
+        ("10.00005", "$10.00005"),
+        ("0.00001", "$0.00001"),
+        ("1234567.8", "$1,234,567.80"),
+        ("1E+6", "$1,000,000.00"),
     ],
 )
-def test_a_sum_has_cents_and_four_decimals_below_a_dollar(dollars: str, text: str) -> None:
-    assert formats.sum_dollars(Decimal(dollars)) == text
+def test_a_limit_has_its_cents_and_every_further_digit(dollars: str, text: str) -> None:
+    assert formats.limit_dollars(Decimal(dollars)) == text
 
 
 @pytest.mark.parametrize(

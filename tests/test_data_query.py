@@ -104,7 +104,7 @@ def test_the_last_day_that_can_be_asked_for_is_included() -> None:
     assert (window.start.year, window.end) == (1970, utc("9999-01-01"))
 
 
-@pytest.mark.parametrize(("word", "limit"), [("1", 1), ("100", 100), ("7", 7), ("007", 7)])
+@pytest.mark.parametrize(("word", "limit"), [("1", 1), ("100", 100), ("7", 7)])
 def test_a_limit_is_a_whole_number_from_1_to_100(word: str, limit: int) -> None:
     assert parse(limit=word).limit == limit
 

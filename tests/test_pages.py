@@ -258,3 +258,46 @@ def test_this_view_in_the_api_shows_the_very_rows_on_the_screen(client: FlaskCli
             "response"
         ]
     assert "starting_after" not in page["usage-api-link"]["href"]
+
+
+def test_going_back_to_the_first_page_keeps_its_window(client: FlaskClient) -> None:
+    pathname = "/workspace/ws_support/usage"
+    first = _ask(client, pathname).get_json()["response"]["usage-view"]["data"]
+    second = _ask(client, pathname, first, "usage-next.n_clicks").get_json()["response"]
+    shown = second["usage-view"]["data"]
+    back = _ask(client, pathname, shown, "usage-location.search").get_json()["response"]
+    assert back["usage-view"]["data"]["window"] == first["window"]
+    assert "rows 1–100" in back["usage-caption"]["children"]
+    again = _ask(client, pathname, shown, "usage-retry.n_clicks").get_json()["response"]
+    assert again["usage-view"]["data"]["window"] != first["window"]
+
+
+def test_what_is_refused_leaves_no_caption_and_no_figures_behind(
+    client: FlaskClient, owner: Engine
+) -> None:
+    pathname = "/workspace/ws_support/usage"
+    shown = _ask(client, pathname).get_json()["response"]["usage-view"]["data"]
+    with owner.begin() as connection:
+        connection.execute(schema.permissions.delete())
+    refused = _ask(client, pathname, shown, "usage-preset-7d.n_clicks").get_json()["response"]
+    assert refused["usage-caption"]["children"] == refused["usage-as-of"]["children"] == ""
+    assert refused["usage-preset-30d"]["aria-pressed"] == "false"
+    assert refused["usage-prev"]["disabled"] is refused["usage-next"]["disabled"] is True
+    assert refused["usage-retry"]["hidden"] is True
+
+
+def test_a_date_that_was_typed_in_vain_gives_way_to_the_one_on_the_screen(
+    client: FlaskClient,
+) -> None:
+    pathname = "/workspace/ws_support/usage"
+    shown = _ask(client, pathname).get_json()["response"]["usage-view"]["data"]
+    answer = _ask(client, pathname, shown, "usage-range.start_date").get_json()["response"]
+    assert answer == {"usage-range": {"start_date": shown["days"][0], "end_date": shown["days"][1]}}
+
+
+def test_trying_again_asks_for_what_was_clicked_when_the_database_was_away(
+    client: FlaskClient, unreachable: Engine
+) -> None:
+    del unreachable
+    answer = _ask(client, "/workspace/ws_support/usage", None, "usage-preset-7d.n_clicks")
+    assert answer.get_json()["response"]["usage-location"]["search"] == "?preset=7d"
