@@ -9,16 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
-from dash.exceptions import PreventUpdate
 
 from components import (
     empty,
     export_button,
-    formats,
     header,
     ids,
     notice,
@@ -26,21 +23,25 @@ from components import (
     toolbar,
     usage_table,
 )
+from components.state import (
+    asked_by,
+    framed,
+    pinned_by,
+    refuse_other_frames,
+    search_of,
+    stored,
+)
 from components.view import View
 from data.access import Viewer
 from data.errors import BadRequestError, UnavailableError, UsageError
-from data.labels import rfc3339
 from data.ledger import Ledger, Page
 from data.paging import Direction
-from data.periods import DEFAULT_PRESET, local_day
+from data.periods import local_day
 from data.query import CURSOR_PARAMS, UsageQuery
-from links import params_in, params_of, workspace_in
+from links import params_in, workspace_in
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
-
-# Where the page is shown, and how; beside the window's parameters the only ones it takes.
-_FRAME: Final = {"embed": ("1",), "theme": ("light", "dark")}
 
 _READY, _EMPTY, _LOADING = "ready", "empty", "loading"
 
@@ -106,12 +107,12 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     ) -> dict[str, Any]:
         del clicks
         shown = shown if isinstance(shown, dict) else {}
-        frame, params = _framed(params_in(search))
+        frame, params = framed(params_in(search))
         if ctx.triggered_id == ids.RANGE and None in days:
             again: dict[str, Any] = _unchanged(outputs)
             return again | {"toolbar": _days_again(shown)}
-        asked = _asked(ctx.triggered_id, params, days, shown)
-        pinned = _pinned(asked, shown) if ctx.triggered_id == ids.LOCATION else None
+        asked = asked_by(ctx.triggered_id, params, days, shown)
+        pinned = pinned_by(asked, shown) if ctx.triggered_id == ids.LOCATION else None
         try:
             view = _answer(
                 ledger,
@@ -126,11 +127,11 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             failed = _failed(outputs, error, shown)
             if isinstance(error, UnavailableError):
                 # So that trying again asks for this, not for what was there before.
-                failed["search"] = _search(asked, frame)
+                failed["search"] = search_of(asked, frame)
             return failed
         return {
-            "search": no_update if asked == params else _search(asked, frame),
-            "view": _stored(view),
+            "search": no_update if asked == params else search_of(asked, frame),
+            "view": stored(view),
             "state": _EMPTY if view.page.rows.empty else _READY,
             "header": header.show(view),
             "toolbar": toolbar.show(view),
@@ -147,43 +148,6 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     )
 
 
-def _framed(params: dict[str, list[str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Tell where the page is shown from the window's parameters, and from what is wrong."""
-    frame = {
-        name: value
-        for name, values in _FRAME.items()
-        for value in values
-        if params.get(name) == [value]
-    }
-    return frame, {name: values for name, values in params.items() if name not in frame}
-
-
-def _asked(
-    trigger: Any, params: dict[str, list[str]], days: tuple[Any, Any], shown: dict[str, Any]
-) -> dict[str, list[str]]:
-    """Turn what was clicked into parameters; those in the URL already count by default."""
-    for preset, element in ids.PRESETS.items():
-        if trigger == element:
-            return {"preset": [preset.value]}
-    if trigger == ids.RANGE:
-        if list(days) == shown.get("days"):
-            raise PreventUpdate
-        return {"from": [str(days[0])], "to": [str(days[1])]}
-    turns = {ids.NEXT: Direction.OLDER, ids.PREV: Direction.NEWER}
-    if trigger in turns:
-        direction = turns[trigger]
-        return params_of(shown.get("params")) | {direction.value: [str(shown.get(direction.value))]}
-    return params
-
-
-def _pinned(asked: dict[str, list[str]], shown: dict[str, Any]) -> dict[str, list[str]] | None:
-    """Return the resolved window on the screen, where going back asks for its first page."""
-    params = params_of(shown.get("params"))
-    same = asked == params or (not asked and params == {"preset": [DEFAULT_PRESET.value]})
-    window = params_of(shown.get("window"))
-    return window if params and same and window.get("from") != window.get("to") else None
-
-
 def _answer(
     ledger: Ledger,
     viewer: Viewer,
@@ -196,7 +160,7 @@ def _answer(
 ) -> View:
     now = datetime.now(UTC)
     try:
-        _refuse_other_frames(asked)
+        refuse_other_frames(asked)
         query = UsageQuery.parse(asked, workspace_id=workspace_id, now=now, zone=ledger.zone)
     except BadRequestError:
         # Where there is nothing to see, that is the answer, however the question was put.
@@ -215,12 +179,6 @@ def _answer(
     return View(page, ledger.workspaces(viewer), params, cursor, frame, settings)
 
 
-def _refuse_other_frames(asked: Mapping[str, list[str]]) -> None:
-    for name in asked.keys() & _FRAME.keys():
-        words = " or ".join(f"{name}={value}" for value in _FRAME[name])
-        raise BadRequestError(f"Send {words}, once, or leave it out.", param=name)
-
-
 def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page:
     """Answer ``query``; going back past a late row ends in a full page, not in a short one."""
     page = ledger.page(viewer, query)
@@ -228,26 +186,6 @@ def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page
     if query.direction is Direction.NEWER and short:
         return ledger.page(viewer, replace(query, cursor=None, direction=Direction.OLDER))
     return page
-
-
-def _search(asked: Mapping[str, list[str]], frame: Mapping[str, str]) -> str:
-    return f"?{urlencode({**asked, **frame}, doseq=True)}"
-
-
-def _stored(view: View) -> dict[str, Any]:
-    """Return what the next click needs to know of this answer; nothing in it is trusted."""
-    page = view.page
-    first, last = formats.days_shown(view.window, view.zone)
-    words = formats.window_in_words(view.window, view.zone)
-    return {
-        "params": view.params,
-        "window": {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)},
-        "days": [first.isoformat(), last.isoformat()],
-        Direction.OLDER.value: page.next_cursor and page.next_cursor.encode(),
-        Direction.NEWER.value: page.previous_cursor and page.previous_cursor.encode(),
-        "as_of": f"{formats.minute(page.account.as_of, view.zone)} {view.zone}",
-        "title": f"Usage · {view.workspace.name} · {words}",
-    }
 
 
 def _failed(

@@ -1,0 +1,83 @@
+"""The state of the page: what the URL, a click and the last answer ask for, as parameters; pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from dash.exceptions import PreventUpdate
+
+from components import formats, ids
+from components.view import View
+from data.errors import BadRequestError
+from data.labels import rfc3339
+from data.paging import Direction
+from data.periods import DEFAULT_PRESET
+from links import params_of
+
+# Where the page is shown, and how; beside the window's parameters the only ones it takes.
+_FRAME: Final = {"embed": ("1",), "theme": ("light", "dark")}
+
+
+def framed(params: dict[str, list[str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Tell where the page is shown from the window's parameters, and from what is wrong."""
+    frame = {
+        name: value
+        for name, values in _FRAME.items()
+        for value in values
+        if params.get(name) == [value]
+    }
+    return frame, {name: values for name, values in params.items() if name not in frame}
+
+
+def refuse_other_frames(asked: Mapping[str, list[str]]) -> None:
+    """Refuse a frame that there is not, such as ``theme=green``."""
+    for name in asked.keys() & _FRAME.keys():
+        words = " or ".join(f"{name}={value}" for value in _FRAME[name])
+        raise BadRequestError(f"Send {words}, once, or leave it out.", param=name)
+
+
+def asked_by(
+    trigger: Any, params: dict[str, list[str]], days: tuple[Any, Any], shown: dict[str, Any]
+) -> dict[str, list[str]]:
+    """Turn what was clicked into parameters; those in the URL already count by default."""
+    for preset, element in ids.PRESETS.items():
+        if trigger == element:
+            return {"preset": [preset.value]}
+    if trigger == ids.RANGE:
+        if list(days) == shown.get("days"):
+            raise PreventUpdate
+        return {"from": [str(days[0])], "to": [str(days[1])]}
+    turns = {ids.NEXT: Direction.OLDER, ids.PREV: Direction.NEWER}
+    if trigger in turns:
+        direction = turns[trigger]
+        return params_of(shown.get("params")) | {direction.value: [str(shown.get(direction.value))]}
+    return params
+
+
+def pinned_by(asked: dict[str, list[str]], shown: dict[str, Any]) -> dict[str, list[str]] | None:
+    """Return the resolved window on the screen, where going back asks for its first page."""
+    params = params_of(shown.get("params"))
+    same = asked == params or (not asked and params == {"preset": [DEFAULT_PRESET.value]})
+    window = params_of(shown.get("window"))
+    return window if params and same and window.get("from") != window.get("to") else None
+
+
+def search_of(asked: Mapping[str, list[str]], frame: Mapping[str, str]) -> str:
+    """Write the query string of a question and of where the page is shown."""
+    return f"?{urlencode({**asked, **frame}, doseq=True)}"
+
+
+def stored(view: View) -> dict[str, Any]:
+    """Return what the next click needs to know of this answer; nothing in it is trusted."""
+    page = view.page
+    first, last = formats.days_shown(view.window, view.zone)
+    words = formats.window_in_words(view.window, view.zone)
+    return {
+        "params": view.params,
+        "window": {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)},
+        "days": [first.isoformat(), last.isoformat()],
+        Direction.OLDER.value: page.next_cursor and page.next_cursor.encode(),
+        Direction.NEWER.value: page.previous_cursor and page.previous_cursor.encode(),
+        "as_of": f"{formats.minute(page.account.as_of, view.zone)} {view.zone}",
+        "title": f"Usage · {view.workspace.name} · {words}",
+    }
