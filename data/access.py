@@ -1,5 +1,6 @@
 """Who may see what, who pays, and the limit: the one place that decides."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,8 @@ from data.schema import (
     workspace_organization_id,
 )
 
+_LOG: Final = logging.getLogger(__name__)
+
 LimitScope = Literal["account", "workspace"]
 
 _ID_LENGTH_AT_MOST: Final = 255
@@ -36,6 +39,11 @@ class Viewer:
     user_id: str | None
     workspace_id: str | None = None
     by_personal_key: bool = False
+
+    @property
+    def name(self) -> str:
+        """Who that is, for a log."""
+        return self.user_id or f"the key of workspace {self.workspace_id}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def account_of(
     archived, or there is none.
     """
     if not _is_id(workspace_id):
-        raise _no_such_workspace()
+        raise _refused(viewer, workspace_id)
     billed = workspace.alias("billed")
     covered = (
         select(func.array_agg(billed.c.id))
@@ -101,7 +109,7 @@ def account_of(
         )
     ).one_or_none()
     if row is None:
-        raise _no_such_workspace()
+        raise _refused(viewer, workspace_id)
     limit: Decimal | None = row.current_usage_limit
     if limit is not None:
         limit = max(limit, ZERO) if limit.is_finite() or limit.is_signed() else None
@@ -149,7 +157,10 @@ def _is_id(word: str) -> bool:
     return 0 < len(word) <= _ID_LENGTH_AT_MOST and "\0" not in word and word.isprintable()
 
 
-def _no_such_workspace() -> NotFoundError:
+def _refused(viewer: Viewer, workspace_id: str) -> NotFoundError:
+    _LOG.info(
+        "refused: %s may not see workspace %r", viewer.name, workspace_id[:_ID_LENGTH_AT_MOST]
+    )
     return NotFoundError(
         "There is no such workspace among yours. Check its id, or ask its owner for access.",
         param="workspaceId",

@@ -1,5 +1,6 @@
 """The ledger of executions: a page of it, its sums, all of it for export; each one snapshot."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ from data.executions import (
     sums_in,
 )
 from data.export import ROW_LIMIT
+from data.labels import rfc3339
 from data.money import exact, trimmed
 from data.paging import Cursor, Direction, Position
 from data.periods import Window, billing_period, billing_periods_of
 from data.query import UsageQuery
 from data.totals import totals_by_span
+
+_LOG: Final = logging.getLogger(__name__)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EXPORT_BATCH: Final = 1000
@@ -186,6 +190,14 @@ class Ledger:
             with connection.execution_options(yield_per=_EXPORT_BATCH).execute(
                 statement.order_by(*NEWEST_FIRST).limit(ROW_LIMIT)
             ) as rows:
+                _LOG.info(
+                    "export: %s, workspace %s, from %s to %s, %d rows",
+                    viewer.name,
+                    query.workspace_id,
+                    rfc3339(query.window.start),
+                    rfc3339(query.window.end),
+                    min(total, ROW_LIMIT),
+                )
                 yield Export(rows, total)
 
 

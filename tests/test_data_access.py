@@ -173,3 +173,16 @@ def test_an_owner_who_is_not_billed_is_not_the_account(platform: Platform) -> No
     platform.sql("UPDATE workspace SET owner_id = 'other' WHERE id = 'ws'")
     assert account(platform).payer_id == PAYER
     assert account(platform).workspace_ids == (WORKSPACE,)
+
+
+def test_a_refusal_leaves_a_line_of_who_wanted_what(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform.account(1, viewer=None)
+    with caplog.at_level("INFO"):
+        not_found(lambda: account(platform))
+        not_found(lambda: account(platform, viewer=Viewer(None, workspace_id="other")))
+    assert caplog.messages == [
+        "refused: viewer may not see workspace 'ws'",
+        "refused: the key of workspace other may not see workspace 'ws'",
+    ]

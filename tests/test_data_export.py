@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from data.access import Viewer
 from data.errors import NotFoundError
 from data.export import COLUMNS, ROW_LIMIT, file_name, write_csv
+from data.labels import rfc3339
 from data.paging import Direction
 from data.periods import Window
 from data.query import UsageQuery
@@ -292,3 +293,14 @@ def test_the_file_is_named_after_the_day_of_the_export_in_the_reporting_zone() -
     assert file_name("ws-1", now, ZoneInfo("Asia/Kolkata")) == "usage-ws-1-2026-11-01.csv"
     second_midnight = utc("2026-11-01 05:10")
     assert file_name("w", second_midnight, ZoneInfo("America/Havana")) == "usage-w-2026-11-01.csv"
+
+
+def test_an_export_leaves_a_line_of_who_took_what(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform.account(1)
+    platform.runs([Run("1", utc("2026-11-03 10:00"))])
+    with caplog.at_level("INFO"), platform.ledger().export(VIEWER, QUERY) as export:
+        list(export.rows)
+    start, end = rfc3339(QUERY.window.start), rfc3339(QUERY.window.end)
+    assert caplog.messages == [f"export: viewer, workspace ws, from {start} to {end}, 1 rows"]
