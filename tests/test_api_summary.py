@@ -134,7 +134,7 @@ def test_a_crossing_by_another_workspace_is_told_as_an_instant_and_nothing_else(
     platform.workflow("wf-secret", "Secret plan", workspace_id="secret")
     platform.runs(
         [
-            Run("theirs", utc("2026-10-05 12:00"), '{"total": 77}', "secret", "wf-secret"),
+            Run("theirs", utc("2026-10-05 12:00"), '{"total": 4711.0815}', "secret", "wf-secret"),
             Run("ours", utc("2026-10-06 12:00"), '{"total": 1}'),
         ]
     )
@@ -144,7 +144,7 @@ def test_a_crossing_by_another_workspace_is_told_as_an_instant_and_nothing_else(
     assert (summary["executions"], summary["on_demand_usd"]) == (1, "1")
     assert summary["running_total_usd"] is None
     everything = f"{summary}{api.page(**window)}{api.export(**window).text}"
-    for word in ("theirs", "Secret", "secret", "77", "78"):
+    for word in ("theirs", "Secret", "secret", "4711.0815", "4712.0815"):
         assert word not in everything
 
 
