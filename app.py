@@ -3,15 +3,14 @@
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from dash import Dash, set_props
-from gunicorn.app.base import BaseApplication
+from sqlalchemy import Engine
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import api
@@ -20,17 +19,16 @@ import headers
 import pages
 from auth import embed, identify_by
 from components import ids
-from data import demo
+from data import demo, rollup
 from data.access import Viewer
-from data.embedded import EmbeddedPostgres
 from data.engine import connect
-from data.errors import UsageError
 from data.identity import Identity
 from data.ledger import Ledger
+from server import Server, Turns
 from settings import Settings, SettingsError
+from upkeep import COMMANDS, embedded, spoken
 
 _LOG: Final = logging.getLogger("usage")
-_THREADS: Final = 8
 
 
 def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer]) -> Dash:
@@ -64,32 +62,6 @@ def _unexpected(error: Exception) -> None:
     _LOG.error("a callback failed", exc_info=error)
     set_props(ids.TROUBLE_TEXT, {"children": "Something went wrong here. Try again in a moment."})
     set_props(ids.TROUBLE, {"hidden": False})
-
-
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """The web server, one process with threads: what waits for the database waits alone."""
-
-    def __init__(self, make_app: Callable[[], Any], settings: Settings) -> None:
-        self._make_app = make_app
-        self._settings = settings
-        super().__init__()
-
-    def load_config(self) -> None:
-        url = f"http://{self._settings.host}:{self._settings.port}{self._settings.url_prefix}"
-        options = {
-            "bind": f"{self._settings.host}:{self._settings.port}",
-            "worker_class": "gthread",
-            "threads": _THREADS,
-            "graceful_timeout": 5,
-            "loglevel": "warning",
-            "control_socket_disable": True,
-            "post_worker_init": lambda _: click.echo(f"Usage Ledger is ready on {url}"),
-        }
-        for name, value in options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        return self._make_app()
 
 
 def _help_of_settings() -> str:
@@ -129,28 +101,30 @@ def serve(settings: Settings) -> None:
 
 
 def _serve_platform(settings: Settings, url: str) -> None:
-    def make_app() -> Any:
-        engine = connect(url)
-        ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
-        return create_app(settings, ledger, identify_by(settings, Identity(engine))).server
-
-    _Server(make_app, settings).run()
+    Server(lambda: _application(settings, connect(url)), settings).run()
 
 
 def _serve_demo(settings: Settings) -> None:
-    with _embedded(settings) as url:
+    with embedded(settings) as url:
         if not demo.is_seeded(url):
             _seed(url, demo.EXECUTIONS)
+        # One that an older version made has none, or an older one.
+        with spoken():
+            rollup.install(url)
+        # The demo viewer is whoever presents no credential; one that is presented counts, so that
+        # an example portal can be tried on the demo.
+        viewer = Viewer(demo.DEMO_VIEWER_ID)
+        Server(
+            lambda: _application(settings, connect(demo.reader_url(url)), viewer), settings
+        ).run()
 
-        def make_app() -> Any:
-            engine = connect(demo.reader_url(url))
-            ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
-            # The demo viewer is whoever presents no credential; one that is presented counts, so
-            # that an example portal can be tried on the demo.
-            identify = identify_by(settings, Identity(engine), Viewer(demo.DEMO_VIEWER_ID))
-            return create_app(settings, ledger, identify).server
 
-        _Server(make_app, settings).run()
+def _application(settings: Settings, engine: Engine, otherwise: Viewer | None = None) -> Any:
+    """Return what the web server calls (WSGI): the application, each request in its turn."""
+    turns = Turns()
+    ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
+    identify = turns.before(identify_by(settings, Identity(engine), otherwise))
+    return turns.over(create_app(settings, ledger, identify).server)
 
 
 @main.command()
@@ -158,13 +132,18 @@ def _serve_demo(settings: Settings) -> None:
 @click.pass_obj
 def seed(settings: Settings, executions: int) -> None:
     """Fill an empty embedded database with demo data; one that has some is left as it is."""
-    with _embedded(settings) as url:
+    if settings.database_url:
+        raise click.ClickException(
+            "DATABASE_URL is set, and demo data goes only into the embedded database. Unset it."
+        )
+    with embedded(settings) as url:
         if demo.is_seeded(url):
             raise click.ClickException(
                 f"There is demo data already. Stop the server and delete {settings.home} to start "
                 "anew."
             )
         _seed(url, executions)
+        rollup.install(url)
 
 
 @main.command("embed-token")
@@ -185,6 +164,10 @@ def embed_token(settings: Settings, user: str, workspace: str, seconds: int) -> 
     click.echo(embed.mint(settings.embed_secret, user, workspace, seconds, time.time()))
 
 
+for _command in COMMANDS:
+    main.add_command(_command)
+
+
 def _check_port(settings: Settings) -> None:
     """Refuse a taken address before anything is started for it."""
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
@@ -196,24 +179,6 @@ def _check_port(settings: Settings) -> None:
                 f"{settings.host}:{settings.port} cannot be served: {error.strerror}. Stop what "
                 "uses it, or set USAGE_HOST and USAGE_PORT."
             ) from None
-
-
-@contextmanager
-def _embedded(settings: Settings) -> Iterator[str]:
-    """Run the embedded database for the length of the block; yield its URL."""
-    if settings.database_url:
-        raise click.ClickException(
-            "DATABASE_URL is set, and demo data goes only into the embedded database. Unset it."
-        )
-    server = EmbeddedPostgres(settings.home)
-    try:
-        try:
-            url = server.start()
-        except UsageError as error:
-            raise click.ClickException(error.sentence) from error
-        yield url
-    finally:
-        server.stop()
 
 
 def _seed(url: str, executions: int) -> None:

@@ -18,6 +18,8 @@ from settings import Settings
 
 # What Dash serves itself: its callbacks, its scripts, this product's assets.
 _DASH: Final = re.compile(r"_dash-|assets/|_favicon\.ico$|_reload-hash$")
+# Beside every 503.
+_LATER: Final = {"Retry-After": "5"}
 
 INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -84,7 +86,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         try:
             ledger.ready()
         except UsageError as error:
-            plain = {"Content-Type": "text/plain", "Retry-After": "5"}
+            plain = {"Content-Type": "text/plain", **_LATER}
             return make_response(f"{error.sentence}\n", 503, plain)
         return make_response("ready\n", 200, {"Content-Type": "text/plain"})
 
@@ -94,7 +96,8 @@ def _home(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: S
     try:
         workspaces = ledger.workspaces(identify())
     except UnavailableError as error:
-        return _message(app, "Usage could not be loaded", error.status, error.sentence)
+        page = _message(app, "Usage could not be loaded", error.status, error.sentence)
+        return make_response(page, _LATER)
     links = [
         {"href": usage_path(settings.url_prefix, workspace.id, {}), "name": workspace.name}
         for workspace in workspaces
@@ -129,7 +132,7 @@ def _usage(
     except UnavailableError as error:
         # The page itself tells of the trouble, and recovers without a reload.
         shell = app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
-        return make_response(shell, error.status, {"Retry-After": "5"})
+        return make_response(shell, error.status, _LATER)
     return None
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from data.schema import execution
 
 # Digits in a JSON string: at most 12 before the point and 30 behind it, so that no cast overflows.
-_DIGITS: Final = r"^0*([0-9]{1,12}(\.[0-9]{1,30})?)$"
+# Without a backslash, which a session may read in two ways (standard_conforming_strings).
+_DIGITS: Final = "^0*([0-9]{1,12}([.][0-9]{1,30})?)$"
 
 # A number with more than 30 digits counts no tokens; it would only cost memory.
 _WHOLE: Final = "strict $ ? (@ >= 0 && @ < 1000000000000000000000000000000 && @ == @.floor())"
@@ -53,12 +54,7 @@ def models_of(cost: str) -> str:
                     {tokens_of("part")} DESC NULLS LAST,
                     name COLLATE "C"
             )
-            FROM jsonb_each(
-                CASE jsonb_typeof({cost} -> 'models')
-                    WHEN 'object' THEN {cost} -> 'models' ELSE '{{}}'
-                END
-            ) AS used (name, part)
-            WHERE name <> ''
+            {_used(cost)}
         ),
         CASE
             WHEN jsonb_typeof({cost} -> 'model') = 'string' AND {cost} ->> 'model' <> ''
@@ -66,6 +62,20 @@ def models_of(cost: str) -> str:
         END,
         ARRAY[]::text[]
     )"""
+
+
+def parts_of(cost: str) -> str:
+    """Return rows of ``model`` (``text``, cut to 200 characters) and ``part``, its dollars."""
+    return f"""
+        SELECT left(name, 200) AS model, {_amount("part -> 'total'")} AS part
+        {_used(cost)}
+    """
+
+
+def _used(cost: str) -> str:
+    return f"""FROM jsonb_each(
+        CASE jsonb_typeof({cost} -> 'models') WHEN 'object' THEN {cost} -> 'models' ELSE '{{}}' END
+    ) AS used (name, part) WHERE name <> ''"""
 
 
 def _amount(value: str) -> str:

@@ -13,8 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from data.errors import UnavailableError
 
 STATEMENT_TIMEOUT_SECONDS: Final = 10
+POOL_SIZE: Final = 8
 _CONNECT_TIMEOUT_SECONDS: Final = 5
-_POOL_SIZE: Final = 8
 _POOL_WAIT_SECONDS: Final = 5
 
 # JIT costs more than it saves on queries of milliseconds.
@@ -51,7 +51,7 @@ def connect(url: str) -> Engine:
         "postgresql+psycopg://",
         creator=dial,
         isolation_level="REPEATABLE READ",
-        pool_size=_POOL_SIZE,
+        pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_pre_ping=True,

@@ -1,9 +1,7 @@
 """The statements about executions: which rows, in which order, how many, their sums."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
@@ -20,18 +18,6 @@ from data.schema import execution, workflow
 _ledger_id: Final = execution.c.id.collate("C")
 _OLDEST_FIRST: Final = (execution.c.started_at, _ledger_id)
 NEWEST_FIRST: Final = (execution.c.started_at.desc(), _ledger_id.desc())
-
-
-@dataclass(frozen=True)
-class Sums:
-    """What the executions of a window add up to; ``cost`` in dollars, unknown ones as 0."""
-
-    executions: int
-    unknown: int
-    tokens: int
-    cost: Decimal
-    earliest: datetime | None
-    latest: datetime | None
 
 
 def select_executions(workspace_id: str, window: Span) -> Select[Any]:
@@ -95,27 +81,29 @@ def page_rows(connection: Connection, query: UsageQuery, position: Position | No
     return rows.assign(tokens=pd.Series(counted, dtype=object))
 
 
-def count_in(connection: Connection, workspace_id: str, window: Span) -> int:
-    """Count the executions of a window; the index alone answers."""
+def count_tied(connection: Connection, workspace_id: str, position: Position) -> int:
+    """Count the executions that started with ``position`` and come before it on the page."""
     counted: int = connection.execute(
-        select(func.count()).select_from(execution).where(_in_window(workspace_id, window))
+        select(func.count())
+        .select_from(execution)
+        .where(
+            execution.c.workspace_id == workspace_id,
+            execution.c.started_at == position.started_at,
+            _ledger_id > position.id,
+        )
     ).scalar_one()
     return counted
 
 
-def count_newer(connection: Connection, workspace_id: str, window: Span, position: Position) -> int:
-    """Count the executions of a window that come before ``position`` on the page."""
-    counted = select(func.count()).select_from(execution)
-    within = _in_window(workspace_id, window)
-    # In two parts, so that the large one is answered by the index alone.
-    later = counted.where(within, execution.c.started_at > position.started_at)
-    tied = counted.where(
-        within, execution.c.started_at == position.started_at, _ledger_id > position.id
-    )
-    newer: int = connection.execute(
-        select(later.scalar_subquery() + tied.scalar_subquery())
-    ).scalar_one()
-    return newer
+def extent_of(
+    connection: Connection, workspace_id: str, window: Span
+) -> tuple[datetime | None, datetime | None]:
+    """Return when the first and the last execution of a window started; None where it has none."""
+    at = select(execution.c.started_at).where(_in_window(workspace_id, window)).limit(1)
+    first = at.order_by(execution.c.started_at).scalar_subquery()
+    last = at.order_by(execution.c.started_at.desc()).scalar_subquery()
+    found = connection.execute(select(first.label("first"), last.label("last"))).one()
+    return found.first, found.last
 
 
 def latest_start(connection: Connection, workspace_id: str) -> datetime | None:
@@ -124,38 +112,6 @@ def latest_start(connection: Connection, workspace_id: str) -> datetime | None:
         select(func.max(execution.c.started_at)).where(execution.c.workspace_id == workspace_id)
     ).scalar_one()
     return found
-
-
-def sums_in(connection: Connection, workspace_id: str, window: Span) -> Sums:
-    """Sum the executions of a window."""
-    row = connection.execute(
-        select(
-            func.count().label("executions"),
-            func.count().filter(total.is_(None)).label("unknown"),
-            func.coalesce(func.sum(tokens), ZERO).label("tokens"),
-            func.coalesce(func.sum(total), ZERO).label("cost"),
-            func.min(execution.c.started_at).label("earliest"),
-            func.max(execution.c.started_at).label("latest"),
-        ).where(_in_window(workspace_id, window))
-    ).one()
-    return Sums(row.executions, row.unknown, int(row.tokens), row.cost, row.earliest, row.latest)
-
-
-def cost_since(
-    connection: Connection, workspace_id: str, window: Span, position: Position
-) -> tuple[Decimal, bool]:
-    """Sum the costs of a window from ``position`` on; tell whether its own row is among them."""
-    row = connection.execute(
-        select(
-            func.coalesce(func.sum(total), ZERO).label("cost"),
-            func.coalesce(func.bool_or(execution.c.id == position.id), False).label("itself"),
-        ).where(
-            _in_window(workspace_id, window),
-            or_(_newer_than(position), execution.c.id == position.id),
-            execution.c.started_at >= position.started_at,
-        )
-    ).one()
-    return row.cost, row.itself
 
 
 def costs_in(connection: Connection, workspace_ids: Sequence[str], span: Span) -> pd.DataFrame:

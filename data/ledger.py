@@ -13,25 +13,25 @@ from sqlalchemy import Connection, Engine, select
 
 from data.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
 from data.allowance import Crossing, classify
-from data.crossings import crossing_in, crossings_of, on_demand_in
 from data.engine import snapshot
 from data.executions import (
     NEWEST_FIRST,
-    count_in,
-    count_newer,
+    count_tied,
+    extent_of,
     latest_start,
     page_rows,
     position_of,
     select_executions,
-    sums_in,
 )
 from data.export import ROW_LIMIT
 from data.labels import rfc3339
-from data.money import exact, trimmed
+from data.money import trimmed
 from data.paging import Cursor, Direction, Position
-from data.periods import Window, billing_period, billing_periods_of
+from data.periods import Span, Window, billing_period, billing_periods, billing_periods_of
 from data.query import UsageQuery
-from data.totals import totals_by_span
+from data.standings import standings_of
+from data.sums import Sums, sums_of
+from data.totals import Totals
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -63,22 +63,16 @@ class Page:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a whole window adds up to, in dollars where not counted.
+    """What a whole window adds up to, and how the account stands at its end.
 
-    ``cost`` is ``included`` plus ``on_demand``; ``unknown`` counts the costs that are not known and
-    count as 0. ``crossing`` and ``running_total`` (of the account, in full) are those of the
-    billing period that holds the window's last instant; the total is None for viewers to whom it
-    would tell of other people's workspaces.
+    ``crossing`` and ``running_total`` (of the account, in full dollars) are those of the billing
+    period that holds the window's last instant; the total is None for viewers to whom it would
+    tell of other people's workspaces.
     """
 
     account: Account
     window: Window
-    executions: int
-    unknown: int
-    tokens: int
-    cost: Decimal
-    included: Decimal
-    on_demand: Decimal
+    sums: Sums
     crossing: Crossing | None
     running_total: Decimal | None
 
@@ -106,6 +100,7 @@ class Ledger:
         self.zone = zone
         self._engine = engine
         self._scope = scope
+        self._by_rollup: bool | None = None
 
     def ready(self) -> None:
         """Return where the database answers."""
@@ -126,11 +121,11 @@ class Ledger:
         """Return one page of the window that ``query`` asks for."""
         with snapshot(self._engine) as connection:
             account = account_of(connection, viewer, query.workspace_id, self._scope)
+            totals = self._totals(connection)
             position = position_of(connection, query)
             rows = page_rows(connection, query, position)
-            total = count_in(connection, query.workspace_id, query.window)
-            newer = _newer(connection, query, rows, position, total)
-            crossings = crossings_of(connection, account, list(rows["started_at"]), self.zone)
+            total, newer = _counts(totals, query, rows, position)
+            crossings = self._crossings(totals, account, list(rows["started_at"]))
             latest = None if total else latest_start(connection, query.workspace_id)
         older = total - newer - len(rows)
         return Page(
@@ -145,39 +140,51 @@ class Ledger:
             latest=latest,
         )
 
+    def _totals(self, connection: Connection) -> Totals:
+        """Return this snapshot's sums; the log tells when they begin to come from elsewhere."""
+        totals = Totals.of(connection)
+        if totals.rollup is not self._by_rollup:
+            self._by_rollup = totals.rollup
+            if totals.rollup:
+                _LOG.info("sums come from the rollup")
+            else:
+                _LOG.warning(
+                    "sums come from the executions: there is no rollup, or it is not whole"
+                )
+        return totals
+
+    def _crossings(
+        self, totals: Totals, account: Account, instants: list[datetime]
+    ) -> list[Crossing]:
+        """Return the Crossing of every billing period that holds one of ``instants``."""
+        if account.limit is None:
+            return []
+        periods = billing_periods(instants, self.zone)
+        standings = standings_of(totals, account, periods, self.zone)
+        return [standing.crossing for standing in standings.values() if standing.crossing]
+
     def summary(self, viewer: Viewer, query: UsageQuery) -> Summary:
         """Return the sums of the whole window, whatever page ``query`` asks for."""
         window = query.window
         with snapshot(self._engine) as connection:
             account = account_of(connection, viewer, query.workspace_id, self._scope)
-            sums = sums_in(connection, query.workspace_id, window)
-            touched = billing_periods_of(sums.earliest, sums.latest, self.zone)
-            found = {
-                period: crossing_in(connection, account, period, self.zone) for period in touched
-            }
-            crossings = [crossing for crossing in found.values() if crossing]
-            on_demand = on_demand_in(connection, query.workspace_id, window, crossings)
-            last, running_total = None, None
+            totals = self._totals(connection)
+            first_and_last = extent_of(connection, query.workspace_id, window)
+            periods = billing_periods_of(*first_and_last, self.zone)
+            last = None
             if window.start < window.end:
                 last = billing_period(window.end - _MICROSECOND, self.zone)
-                if last not in found:
-                    found[last] = crossing_in(connection, account, last, self.zone)
-                if self._scope == "workspace" or viewer.user_id == account.payer_id:
-                    totals = totals_by_span(connection, account.workspace_ids, [last])
-                    running_total = trimmed(totals["cost"].iloc[0])
-        with exact():
-            included = sums.cost - on_demand
+                periods = sorted({*periods, last}, key=lambda period: period.start)
+            standings = standings_of(totals, account, periods, self.zone)
+            crossings = [standing.crossing for standing in standings.values() if standing.crossing]
+            sums = sums_of(totals, query.workspace_id, window, crossings)
+        told = self._scope == "workspace" or viewer.user_id == account.payer_id
         return Summary(
             account=account,
             window=window,
-            executions=sums.executions,
-            unknown=sums.unknown,
-            tokens=sums.tokens,
-            cost=trimmed(sums.cost),
-            included=trimmed(included),
-            on_demand=trimmed(on_demand),
-            crossing=found[last] if last else None,
-            running_total=running_total,
+            sums=sums,
+            crossing=standings[last].crossing if last else None,
+            running_total=trimmed(standings[last].total) if last and told else None,
         )
 
     @contextmanager
@@ -185,7 +192,9 @@ class Ledger:
         """Open the newest rows of the window for export, whatever page ``query`` asks for."""
         with snapshot(self._engine) as connection:
             account_of(connection, viewer, query.workspace_id, self._scope)
-            total = count_in(connection, query.workspace_id, query.window)
+            [total] = self._totals(connection).by_span(
+                [query.workspace_id], [query.window], "executions"
+            )["executions"]
             statement = select_executions(query.workspace_id, query.window)
             with connection.execution_options(yield_per=_EXPORT_BATCH).execute(
                 statement.order_by(*NEWEST_FIRST).limit(ROW_LIMIT)
@@ -201,19 +210,19 @@ class Ledger:
                 yield Export(rows, total)
 
 
-def _newer(
-    connection: Connection,
-    query: UsageQuery,
-    rows: pd.DataFrame,
-    position: Position | None,
-    total: int,
-) -> int:
-    """Count the rows of the window before the first one of the page."""
-    if position is None:
-        return 0
-    if rows.empty:
-        return total if query.direction is Direction.OLDER else 0
-    return count_newer(connection, query.workspace_id, query.window, _place(rows, 0))
+def _counts(
+    totals: Totals, query: UsageQuery, rows: pd.DataFrame, position: Position | None
+) -> tuple[int, int]:
+    """Count the rows of the window, and those of them that come before the page's first one."""
+    window = query.window
+    if position is None or rows.empty:
+        [total] = totals.by_span([query.workspace_id], [window], "executions")["executions"]
+        return total, total if position and query.direction is Direction.OLDER else 0
+    first = _place(rows, 0)
+    later = first.started_at + _MICROSECOND
+    spans = [Span(window.start, later), Span(later, window.end)]
+    older, newer = totals.by_span([query.workspace_id], spans, "executions")["executions"]
+    return older + newer, newer + count_tied(totals.connection, query.workspace_id, first)
 
 
 def _next_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | None) -> Cursor:

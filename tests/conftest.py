@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -13,17 +13,18 @@ from sqlalchemy import Engine, create_engine
 from werkzeug.test import TestResponse
 
 from app import create_app
-from data import demo
+from data import demo, rollup, schema
 from data.access import Viewer
 from data.embedded import EmbeddedPostgres
 from data.engine import connect
 from data.ledger import Ledger
 from settings import Settings
-from tests.platform import VIEWER, Platform
+from tests.platform import VIEWER, Platform, Rolled
 
 pytest_plugins = ("tests.browsing",)
 
 _numbers = itertools.count()
+_P = TypeVar("_P", bound=Platform)
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +92,10 @@ def stage(cluster: str) -> Iterator[Platform]:
     """Yield one database of the platform for many examples; each clears it before it begins."""
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute("CREATE DATABASE stage")
-    url = cluster.replace("/postgres?", "/stage?")
+    yield from _platform_at(cluster.replace("/postgres?", "/stage?"), Platform)
+
+
+def _platform_at(url: str, made: type[_P]) -> Iterator[_P]:
     writer = create_engine(
         "postgresql+psycopg://",
         # Nothing here outlives the session, so no commit waits for the disk.
@@ -99,7 +103,7 @@ def stage(cluster: str) -> Iterator[Platform]:
         pool_size=4,
     )
     reader = connect(url)
-    yield Platform(url, writer, reader)
+    yield made(url, writer, reader)
     reader.dispose()
     writer.dispose()
 
@@ -109,6 +113,40 @@ def platform(stage: Platform) -> Platform:
     """Return the database of the platform, empty."""
     stage.clear()
     return stage
+
+
+@pytest.fixture(scope="session")
+def rolled_template(cluster: str) -> str:
+    """Return the name of a database with the platform's tables and the rollup, both empty."""
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE rolled_template")
+    url = cluster.replace("/postgres?", "/rolled_template?")
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
+    schema.metadata.create_all(engine)
+    engine.dispose()
+    rollup.install(url)
+    return "rolled_template"
+
+
+@pytest.fixture
+def rolled(cluster: str, rolled_template: str) -> Iterator[Platform]:
+    """Yield a database of the platform of its own, with the rollup."""
+    for url in _fresh_database(cluster, f'TEMPLATE "{rolled_template}"'):
+        yield from _platform_at(url, Platform)
+
+
+@pytest.fixture(scope="session")
+def rolled_stage(cluster: str, rolled_template: str) -> Iterator[Rolled]:
+    """Yield one database with the rollup for many examples; each clears it before it begins."""
+    for url in _fresh_database(cluster, f'TEMPLATE "{rolled_template}"'):
+        yield from _platform_at(url, Rolled)
+
+
+@pytest.fixture(scope="session", params=["stage", "rolled_stage"])
+def any_stage(request: pytest.FixtureRequest) -> Platform:
+    """Return a database for many examples, once without and once with the rollup."""
+    found: Platform = request.getfixturevalue(request.param)
+    return found
 
 
 class Api:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -24,10 +23,10 @@ from sqlalchemy import create_engine
 from data import demo
 from data.embedded import EmbeddedPostgres
 from data.engine import connect
+from tests import serving
 from tests.platform import Platform
+from tests.serving import PATIENCE
 
-ROOT: Final = Path(__file__).parent.parent
-PATIENCE: Final = 60.0
 WIDE, LONG, SHORT = "ws_wide", "ws_long", "ws_short"
 ROWS: Final = 10_000
 # Ten thousand of them are 200 MB, which no buffer between two sockets holds.
@@ -41,30 +40,17 @@ GONE = f"SELECT WHERE NOT EXISTS ({READING})"
 WINDOW: Final = {"from": "2026-10-01", "to": "2026-10-31"}
 
 
-def _environment(home: Path, port: int) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"USAGE_HOME": str(home), "USAGE_PORT": str(port), "PYTHONUNBUFFERED": "1"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Served:
-    """The product as ``python app.py serve`` runs it."""
+    """The product over one home."""
 
-    def __init__(self, home: Path, port: int, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, home: Path, server: serving.Served) -> None:
         self.home = home
-        self.port = port
-        self.process = process
+        self.port = server.port
+        self._server = server
 
     def worker(self) -> psutil.Process:
-        """Return the process that answers: a fork of the one that was started."""
-        own = psutil.Process(self.process.pid)
-        (worker,) = (child for child in own.children() if child.cmdline() == own.cmdline())
+        """Return the process that answers."""
+        (worker,) = self._server.workers()
         return worker
 
     def export(self, workspace_id: str) -> AbstractContextManager[http.client.HTTPResponse]:
@@ -73,30 +59,9 @@ class Served:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Served]:
-    port = _free_port()
-    process = subprocess.Popen(
-        [sys.executable, "app.py", "serve"],
-        cwd=ROOT,
-        env=_environment(home, port),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "is ready on" in line:
-                break
-        else:
-            raise AssertionError("the server ended before it was ready: " + "".join(lines))
-        yield Served(home, port, process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
+def over(home: Path) -> Iterator[Served]:
+    with serving.serving(USAGE_HOME=str(home)) as server:
+        yield Served(home, server)
 
 
 @contextmanager
@@ -160,7 +125,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[Served]:
-    with serving(home) as server:
+    with over(home) as server:
         yield server
 
 
@@ -293,7 +258,7 @@ def _peak(process: psutil.Process) -> int:
 
 def test_an_export_of_ten_thousand_rows_needs_little_memory(home: Path) -> None:
     """A server of its own, so that nothing before has raised its peak; a short export warms it."""
-    with serving(home) as fresh:
+    with over(home) as fresh:
         with fresh.export(SHORT) as answer:
             assert answer.read().count(b"\n") == 201
         worker = fresh.worker()
@@ -309,10 +274,10 @@ def test_an_export_of_ten_thousand_rows_needs_little_memory(home: Path) -> None:
 
 def test_a_cursor_and_an_id_hold_after_a_restart(home: Path) -> None:
     query = {"workspaceId": LONG, "limit": "5"}
-    with serving(home) as first:
+    with over(home) as first:
         page = listed(first.port, **query, **WINDOW)
         following = listed(first.port, **query, starting_after=page["next_cursor"])
-    with serving(home) as second:
+    with over(home) as second:
         again = listed(second.port, **query, starting_after=page["next_cursor"])
         by_id = listed(second.port, **query, **WINDOW, starting_after=page["data"][-1]["id"])
         back = listed(second.port, **query, ending_before=following["previous_cursor"])
@@ -350,7 +315,7 @@ def proxied(server: Served, folder: Path, more: str = "") -> Iterator[int]:
     nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if nginx is None:
         pytest.skip("nginx is not installed: on Debian, apt-get install nginx-light")
-    port = _free_port()
+    port = serving.free_port()
     folder.chmod(0o755)  # nginx's workers are another user where it was started by root
     conf = folder / "nginx.conf"
     conf.write_text(NGINX_CONF.format(folder=folder, port=port, upstream=server.port, more=more))

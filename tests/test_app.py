@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,59 +16,16 @@ from click.testing import CliRunner
 from app import main
 from data.embedded import EmbeddedPostgres
 from settings import Settings
-
-ROOT = Path(__file__).parent.parent
-SECONDS_TO_START = 60
-
-
-def _environment(home: Path, port: int) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"USAGE_HOME": str(home), "USAGE_PORT": str(port), "PYTHONUNBUFFERED": "1"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _start(home: Path, port: int) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "app.py", "serve"],
-        cwd=ROOT,
-        env=_environment(home, port),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _lines_until_ready(process: "subprocess.Popen[str]") -> list[str]:
-    lines = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line)
-        if "is ready on" in line:
-            return lines
-    raise AssertionError("the server ended before it was ready: " + "".join(lines))
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=SECONDS_TO_START)
-
-
-@contextmanager
-def _serving(home: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
-    process = _start(home, port)
-    try:
-        _lines_until_ready(process)
-        yield process
-    finally:
-        _end(process)
+from tests.serving import (
+    PATIENCE,
+    ROOT,
+    end,
+    environment,
+    free_port,
+    lines_until_ready,
+    serving,
+    start,
+)
 
 
 def _body(port: int, path: str) -> str:
@@ -93,7 +48,7 @@ def seeded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = subprocess.run(
         [sys.executable, "app.py", "seed", "--executions", "2000"],
         cwd=ROOT,
-        env=_environment(home, 8050),
+        env=environment(USAGE_HOME=str(home)),
         capture_output=True,
         text=True,
         check=False,
@@ -153,40 +108,39 @@ def test_seeding_twice_is_refused_and_changes_nothing(seeded_home: Path) -> None
 
 
 def test_the_server_says_where_it_is_and_answers_there(seeded_home: Path) -> None:
-    port = _free_port()
-    process = _start(seeded_home, port)
+    port = free_port()
+    process = start(port, USAGE_HOME=str(seeded_home))
     try:
-        assert f"http://127.0.0.1:{port}/" in _lines_until_ready(process)[-1]
+        assert f"http://127.0.0.1:{port}/" in lines_until_ready(process)[-1]
         assert _body(port, "/healthz") == "ok\n"
         assert _body(port, "/readyz") == "ready\n"
         assert "Support automation" in _body(port, "/")
         assert "usage-table" in _body(port, "/workspace/ws_support/usage")
     finally:
-        _end(process)
+        end(process)
     assert not (seeded_home / "postgres" / "postmaster.pid").exists()
 
 
 def test_after_a_kill_of_the_application_it_starts_again_with_its_data(seeded_home: Path) -> None:
     before = _count(seeded_home)
-    process = _start(seeded_home, _free_port())
-    _lines_until_ready(process)
+    process = start(free_port(), USAGE_HOME=str(seeded_home))
+    lines_until_ready(process)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=SECONDS_TO_START)
-    port = _free_port()
-    with _serving(seeded_home, port):
-        assert _body(port, "/readyz") == "ready\n"
+    process.communicate(timeout=PATIENCE)
+    with serving(USAGE_HOME=str(seeded_home)) as server:
+        assert _body(server.port, "/readyz") == "ready\n"
     assert _count(seeded_home) == before
 
 
 def test_two_starts_at_once_serve_the_same_data(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    ports = [_free_port(), _free_port()]
-    processes = [_start(home, port) for port in ports]
+    ports = [free_port(), free_port()]
+    processes = [start(port, USAGE_HOME=str(home)) for port in ports]
     try:
         for process, port in zip(processes, ports, strict=True):
-            _lines_until_ready(process)
+            lines_until_ready(process)
             assert "Support automation" in _body(port, "/")
     finally:
         for process in processes:
-            _end(process)
+            end(process)
     assert _count(home) >= 40_000

@@ -2,10 +2,6 @@
 
 import http.client
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.platform import Platform, Run, utc
+from tests.serving import PATIENCE, serving
 from tests.test_auth_support import (
     ENCRYPTION_KEY,
     SIGNED_WITH,
@@ -26,8 +23,6 @@ from tests.test_auth_support import (
     own_platform,
 )
 
-ROOT = Path(__file__).parent.parent
-SECONDS = 60
 WINDOW = "from=2026-10-01&to=2026-10-31"
 HEADER = "X-Usage-User"
 
@@ -44,45 +39,21 @@ def served(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     cwd = tmp_path_factory.mktemp("cwd")
     with own_platform(cluster) as platform, (cwd / "log").open("w") as log:
         _fill(platform)
-        port = _free_port()
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py"), "serve"],
+        with serving(
             cwd=cwd,
-            env=kept
-            | {
-                "DATABASE_URL": platform.url,
-                "BETTER_AUTH_SECRET": SIGNED_WITH,
-                "API_ENCRYPTION_KEY": ENCRYPTION_KEY,
-                "USAGE_PROXY_HEADER": HEADER,
-                "USAGE_PROXY_CIDRS": "127.0.0.2/32",
-                "USAGE_PORT": str(port),
-                "PYTHONUNBUFFERED": "1",
-            },
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            assert process.stdout is not None
-            assert any("is ready on" in line for line in process.stdout), (cwd / "log").read_text()
-            yield Served(port, cwd / "log")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=SECONDS)
+            log=log,
+            DATABASE_URL=platform.url,
+            BETTER_AUTH_SECRET=SIGNED_WITH,
+            API_ENCRYPTION_KEY=ENCRYPTION_KEY,
+            USAGE_PROXY_HEADER=HEADER,
+            USAGE_PROXY_CIDRS="127.0.0.2/32",
+        ) as server:
+            yield Served(server.port, cwd / "log")
 
 
 @pytest.fixture
 def port(served: Served) -> int:
     return served.port
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _fill(platform: Platform) -> None:
@@ -96,7 +67,7 @@ def _fill(platform: Platform) -> None:
 def _ask(port: int, path: str, asker: Asker) -> tuple[int, http.client.HTTPMessage, str]:
     """Ask from ``asker``'s own address, which is the socket's."""
     connection = http.client.HTTPConnection(
-        "127.0.0.1", port, timeout=SECONDS, source_address=(asker.address, 0)
+        "127.0.0.1", port, timeout=PATIENCE, source_address=(asker.address, 0)
     )
     try:
         connection.request("GET", path, headers=dict(asker.headers))

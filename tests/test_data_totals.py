@@ -2,7 +2,7 @@ from datetime import UTC, timedelta
 from decimal import Decimal
 
 from data.periods import Span, billing_period, days_of
-from data.totals import totals_by_span
+from data.totals import Totals
 from tests.platform import WORKSPACE, Platform, Run, utc
 
 NOON = utc("2026-10-10 12:00")
@@ -12,7 +12,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 def totals(platform: Platform, spans: list[Span], *workspaces: str) -> list[tuple[Decimal, int]]:
     with platform.reader.connect() as connection:
-        frame = totals_by_span(connection, workspaces or (WORKSPACE,), spans)
+        frame = Totals.of(connection).by_span(workspaces or (WORKSPACE,), spans, "cost", "executions")
     return list(zip(frame["cost"], frame["executions"], strict=True))
 
 

@@ -113,7 +113,7 @@ def test_the_grants_of_the_readme_are_enough_for_every_answer(demo_database: str
         try:
             assert len(ledger.workspaces(viewer)) == 4
             assert len(ledger.page(viewer, query).rows) == 100
-            total = ledger.summary(viewer, query).executions
+            total = ledger.summary(viewer, query).sums.executions
             with ledger.export(viewer, query) as export:
                 assert len(list(export.rows)) == export.total == total
         finally:

@@ -1,0 +1,113 @@
+"""The triggers on the platform's executions: they append what changed, and touch nothing else.
+
+One trigger per event and statement. Nothing in them can raise or wait for another writer: the
+expressions are total, ``usage.delta`` has no constraint that two writers could meet at.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from data.cost import parts_of, tokens_of, total_of
+from data.rollup.tables import MEASURES, SCHEMA
+from data.schema import execution
+
+TABLE: Final = execution.name
+
+# What they read of an execution.
+COLUMNS: Final = ("workspace_id", "started_at", "workflow_id", "status", "cost")
+
+# The days that a window can touch; a start beyond them is no day that anybody can ask for.
+FIRST_INSTANT: Final = "1969-12-31"
+END_OF_TIME: Final = "9999-01-03"
+
+_NOT_ZERO: Final = " OR ".join(f"sum(sign * {measure}) <> 0" for measure in MEASURES)
+_SUMS: Final = ", ".join(f"sum(sign * {measure}) AS {measure}" for measure in MEASURES)
+
+
+def cells_of(rows: str) -> str:
+    """Return the SQL that adds up ``rows`` by workspace, minute, workflow and model.
+
+    ``rows`` selects ``sign`` (1 or -1) and COLUMNS. Everything of an execution is in the cell of
+    the empty model, except the dollars that a model accounts for. Cells of nothing but zeros are
+    left out.
+    """
+    return f"""
+        SELECT workspace_id, minute, workflow_id, model, {_SUMS}
+        FROM (
+            SELECT sign, workspace_id, date_trunc('minute', started_at) AS minute,
+                coalesce(workflow_id, '') AS workflow_id, status,
+                cost AS written, {total_of("cost")} AS total
+            FROM ({rows}) AS changed
+            WHERE started_at >= '{FIRST_INSTANT}' AND started_at < '{END_OF_TIME}'
+            OFFSET 0 -- or the total would be read anew wherever it is named
+        ) AS execution
+        CROSS JOIN LATERAL (
+            SELECT '' AS model, 1 AS executions, (total IS NULL)::int AS unknown,
+                coalesce(status IN ('running', 'pending'), false)::int AS running,
+                coalesce({tokens_of("written")}, 0) AS tokens, coalesce(total, 0) AS cost
+            UNION ALL
+            SELECT moved.model, 0, 0, 0, 0, moved.cost
+            FROM ({parts_of("written")}) AS used
+            CROSS JOIN LATERAL (VALUES (used.model, part), ('', -part)) AS moved (model, cost)
+            WHERE total IS NOT NULL AND part IS NOT NULL
+        ) AS cell
+        GROUP BY workspace_id, minute, workflow_id, model
+        HAVING {_NOT_ZERO}
+    """
+
+
+def _rows(sign: int, table: str) -> str:
+    return f"SELECT {sign} AS sign, {', '.join(COLUMNS)} FROM {table}"
+
+
+# All that there is, as rows for cells_of.
+EXECUTIONS: Final = _rows(1, TABLE)
+
+_ADDED: Final = _rows(1, "added")
+_REMOVED: Final = _rows(-1, "removed")
+_EVENTS: Final = {
+    "insert": ("REFERENCING NEW TABLE AS added", _ADDED),
+    "update": (
+        "REFERENCING OLD TABLE AS removed NEW TABLE AS added",
+        f"{_REMOVED} UNION ALL {_ADDED}",
+    ),
+    "delete": ("REFERENCING OLD TABLE AS removed", _REMOVED),
+}
+
+
+def bodies(truncated: str) -> dict[str, str]:
+    """Return what the function of each event does.
+
+    A truncate leaves no rows to subtract: it sets the rollup's comment to ``truncated`` instead.
+    """
+    columns = f"workspace_id, minute, workflow_id, model, {', '.join(MEASURES)}"
+    done = {
+        event: f"INSERT INTO usage.delta ({columns}) {cells_of(rows)};"
+        for event, (_, rows) in _EVENTS.items()
+    }
+    done["truncate"] = f"COMMENT ON TABLE usage.delta IS '{truncated}';"
+    return {event: f"BEGIN {body} RETURN NULL; END" for event, body in done.items()}
+
+
+def statements(truncated: str) -> Iterator[str]:
+    """Return the SQL that creates functions and triggers."""
+    for event, body in bodies(truncated).items():
+        function, trigger = f"{SCHEMA}.after_{event}()", f"{PREFIX}{event}"
+        # As its owner, so that whoever writes executions needs no rights on the rollup.
+        yield f"""
+            CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp AS $function${body}$function$
+        """
+        # Or a reader could hang it on a table of his own, and write sums in its owner's name.
+        yield f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC"
+        referencing, _ = _EVENTS.get(event, ("", ""))
+        yield f"""
+            CREATE TRIGGER {trigger} AFTER {event} ON {TABLE} {referencing}
+            FOR EACH STATEMENT EXECUTE FUNCTION {function}
+        """
+        # Also where a session of the platform plays back data as a replica would.
+        yield f"ALTER TABLE {TABLE} ENABLE ALWAYS TRIGGER {trigger}"
+
+
+PREFIX: Final = "usage_rollup_"
+NAMES: Final = [f"{PREFIX}{event}" for event in (*_EVENTS, "truncate")]
