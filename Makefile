@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test format lint types unit tools lock clean
+.PHONY: run test bench format lint types unit tools lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List what can be made
@@ -20,6 +21,14 @@ test: $(VENV)/.test tools  ## The whole suite: format, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+# SIZES="10000 1000000" ONLY="doors peers" ROLLUP=without SECONDS_OF_LOAD=10 OUT=there KEEP=home
+bench: $(BENCH)/.done  ## Measure everything and write docs/performance.md; takes an hour or more
+	@sh benchmarks/tools.sh
+	@exec $(BENCH)/bin/python -m benchmarks $(if $(SIZES),--sizes "$(SIZES)") \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(ROLLUP),--rollup $(ROLLUP)) \
+		$(if $(SECONDS_OF_LOAD),--seconds $(SECONDS_OF_LOAD)) $(if $(SAMPLES),--samples $(SAMPLES)) \
+		$(if $(OUT),--out "$(OUT)") $(if $(KEEP),--home "$(KEEP)")
+
 format: $(VENV)/.test  ## Write the code as the formatter wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -33,6 +42,9 @@ lock:  ## Choose newer versions within pyproject.toml's bounds
 		--no-header --python-version 3.11 --group test pyproject.toml -o requirements-test.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.11 -c requirements-test.txt pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
+		--no-header --python-version 3.11 -c requirements-test.txt --group bench pyproject.toml \
+		-o requirements-bench.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -47,3 +59,10 @@ $(VENV)/.test: $(VENV)/bin/python requirements-test.txt
 	@echo "Installing the locked test requirements into $(VENV) ..."
 	@$(PIP) install --require-hashes -r requirements-test.txt
 	@touch $@ $(VENV)/.run
+
+# A place of its own: what the product is compared with must not meet the tests.
+$(BENCH)/.done: requirements-bench.txt
+	@$(PYTHON) -m venv $(BENCH)
+	@echo "Installing the locked bench requirements into $(BENCH) ..."
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@

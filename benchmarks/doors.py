@@ -1,0 +1,167 @@
+"""Every door of the product at one size, with the rollup and without: time, queries, buffers."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+
+from benchmarks import plans
+from benchmarks.inside import inside, patient_engine
+from benchmarks.loading import sum_of_costs
+from benchmarks.questions import Question, doors
+from benchmarks.section import Section, Table, kilobytes, milliseconds
+from benchmarks.serving import product
+from benchmarks.stage import Scene
+from benchmarks.timing import Times, client_of, repeated, timed
+from benchmarks.world import PAYER
+from data.export import ROW_LIMIT
+
+SUM: Final = "one sum over the month"
+_EXPORT_ROWS: Final = ROW_LIMIT + 32
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one door took: ``times`` from outside, ``queries`` and ``buffers`` of one request."""
+
+    times: Times
+    queries: int
+    buffers: int
+    violations: list[plans.Violation]
+
+
+def measure(scene: Scene) -> list[Section]:
+    """Measure every door, first without the rollup, then with it where there is one."""
+    costs: dict[str, dict[bool, Cost]] = {}
+    for rollup in scene.options.rollup:
+        scene.use_rollup(rollup)
+        for door, cost in _measured(scene).items():
+            costs.setdefault(door, {})[rollup] = cost
+    return [_section(scene, costs)]
+
+
+def _measured(scene: Scene) -> dict[str, Cost]:
+    with product(scene) as server, client_of(server) as client:
+        questions = doors(scene, lambda question: client.ask(question).body)
+        times = {door: timed(client, each, scene.options) for door, each in questions.items()}
+    seen = _plans_of(scene, questions)
+    costs = {
+        door: Cost(
+            times[door],
+            len(seen[door]),
+            sum(plan.buffers for plan in seen[door]),
+            plans.violations(seen[door], rows=_rows_of(door)),
+        )
+        for door in questions
+    }
+    return costs | {SUM: _sum_of_the_month(scene)}
+
+
+def _rows_of(door: str) -> int:
+    return _EXPORT_ROWS if door.startswith("export") else plans.PAGE_ROWS
+
+
+def _plans_of(scene: Scene, questions: Mapping[str, Question]) -> dict[str, list[plans.Plan]]:
+    """Ask everything once more in this process, where the statements can be seen."""
+    patient = patient_engine(scene)
+    with inside(scene) as product_inside:
+        return {
+            door: plans.explain(patient, product_inside.statements_of(question))
+            for door, question in questions.items()
+        }
+
+
+def _sum_of_the_month(scene: Scene) -> Cost:
+    """Measure what reading the period once costs at least: one statement, straight to the data."""
+    month = scene.calendar.month
+    statement = sum_of_costs(PAYER, month.start, month.end).as_string()
+    with psycopg.connect(scene.reader_url, options="-c jit=off", autocommit=True) as connection:
+
+        def once() -> float:
+            connection.execute("SELECT 1")
+            begun = time.perf_counter()
+            connection.execute(statement.encode()).fetchall()
+            return time.perf_counter() - begun
+
+        seconds = repeated(once, scene.options)
+    (plan,) = plans.explain(
+        patient_engine(scene), [plans.Statement(statement, None, streamed=False)]
+    )
+    return Cost(Times(seconds, {200: len(seconds)}, 0), 1, plan.buffers, [])
+
+
+def _section(scene: Scene, costs: dict[str, dict[bool, Cost]]) -> Section:
+    states = scene.options.rollup
+    names = {False: "without", True: "with"}
+    header = ["door"]
+    for state in states:
+        header += [f"p50 {names[state]}", "p95", "queries", "buffers"]
+    header.append("kB")
+    rows = []
+    figures: dict[str, float] = {}
+    remarks: list[str] = []
+    for door, by_state in costs.items():
+        cells = [door]
+        for state, cost in by_state.items():
+            cells += _cells(cost)
+            figures |= _figures(f"{door}/{names[state]}", cost)
+        cells.append(kilobytes(next(iter(by_state.values())).times.size))
+        rows.append(tuple(cells))
+    for state in states:
+        remarks += _remarks(
+            names[state], {door: by_state[state].violations for door, by_state in costs.items()}
+        )
+    if scene.install_seconds is not None:
+        figures["install"] = scene.install_seconds
+        remarks.append(f"Installing and compacting the rollup took {scene.install_seconds:.1f} s.")
+    return Section(
+        key=f"doors-{scene.executions}",
+        title=f"Every door at {scene.executions:,} executions in one workspace-month",
+        prose=(
+            "Milliseconds at the client, over a connection that is kept, one question at a time; "
+            "`without` and `with` the rollup. Queries and pages of 8 KiB (buffers) are those of "
+            f"one request, signing in included. The row *{SUM}* is one SQL statement, not a door."
+        ),
+        tables=[Table(tuple(header), rows)],
+        figures=figures,
+        remarks=remarks,
+    )
+
+
+def _remarks(state: str, violations: Mapping[str, list[plans.Violation]]) -> Iterator[str]:
+    """Say what was read by no index or sorted though it is long, each kind of node once."""
+    kinds = sorted({each.node for found in violations.values() for each in found})
+    for kind in kinds:
+        seen = {
+            door: [each.rows for each in found if each.node == kind]
+            for door, found in violations.items()
+        }
+        where = [f"{door} ({max(rows):,} rows)" for door, rows in seen.items() if rows]
+        yield f"{state.capitalize()} the rollup, {kind}: {', '.join(where)}."
+
+
+def _cells(cost: Cost) -> list[str]:
+    times = cost.times
+    p50 = milliseconds(times.at(0.5))
+    return [
+        f"{p50} ({times.failed})" if times.failed else p50,
+        milliseconds(times.at(0.95)),
+        f"{cost.queries}",
+        f"{cost.buffers:,}",
+    ]
+
+
+def _figures(name: str, cost: Cost) -> dict[str, float]:
+    times = cost.times
+    return {
+        f"{name}/p50": times.at(0.5),
+        f"{name}/p95": times.at(0.95),
+        f"{name}/samples": len(times.seconds),
+        f"{name}/failed": sum(n for code, n in times.statuses.items() if code != 200),
+        f"{name}/queries": cost.queries,
+        f"{name}/buffers": cost.buffers,
+        f"{name}/bytes": times.size,
+        f"{name}/violations": len(cost.violations),
+    }

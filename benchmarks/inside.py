@@ -1,0 +1,68 @@
+"""The product in this process, where the statements that it sends can be seen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, NullPool, create_engine
+
+from app import create_app
+from auth import identify_by
+from benchmarks import plans
+from benchmarks.questions import Question
+from benchmarks.stage import Scene
+from benchmarks.world import PROXY_HEADER
+from data.engine import connect
+from data.identity import Identity
+from data.ledger import Ledger
+from settings import Settings
+
+
+class Inside:
+    """The application over a scene's database, asked through Flask's own client."""
+
+    def __init__(self, engine: Engine, client: FlaskClient) -> None:
+        self._engine = engine
+        self._client = client
+
+    def statements_of(self, question: Question) -> list[plans.Statement]:
+        """Ask once, read the answer to its end, and return what was sent to the database."""
+        with plans.recorded(self._engine) as statements:
+            self._client.open(
+                question.path,
+                method=question.method,
+                data=question.body,
+                headers=question.headers,
+                buffered=True,
+            ).close()
+        return statements
+
+
+@contextmanager
+def inside(scene: Scene) -> Iterator[Inside]:
+    """Put the application together as its front door does, for the length of the block."""
+    given = {
+        "DATABASE_URL": scene.reader_url,
+        "USAGE_PROXY_HEADER": PROXY_HEADER,
+        "USAGE_PROXY_CIDRS": "127.0.0.1/32",
+    }
+    defaults = {field.alias: field.default for field in Settings.model_fields.values()}
+    settings = Settings.model_validate(defaults | given)
+    engine = connect(scene.reader_url)
+    ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
+    server = create_app(settings, ledger, identify_by(settings, Identity(engine))).server
+    try:
+        yield Inside(engine, server.test_client())
+    finally:
+        engine.dispose()
+
+
+def patient_engine(scene: Scene) -> Engine:
+    """Return an engine like the product's, but for the limit on how long a statement may take."""
+    options = "-c statement_timeout=0 -c jit=off -c TimeZone=UTC"
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(scene.reader_url, options=options),
+        poolclass=NullPool,
+    )

@@ -1,0 +1,143 @@
+"""What the figures should be, judged by the last figures of every section."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.section import milliseconds, times
+
+# Figures by section and name: ``figures["load"]["1/p99"]``.
+Figures = Mapping[str, Mapping[str, float]]
+
+_SMALL, _LARGE = "doors-10000", "doors-10000000"
+_SUM: Final = "one sum over the month/without/p50"
+# Well before a statement is given up.
+_EARLY_SECONDS: Final = 5.0
+_GROWING: Final = ("page, first", "page, middle", "page, last", "callback, preset click", "summary")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One target; ``met`` is None where its figures have not been measured."""
+
+    target: str
+    measured: str
+    met: bool | None
+
+
+def verdicts(figures: Figures) -> list[Verdict]:
+    """Judge every target."""
+    return [
+        *(_grows_little(door, figures) for door in _GROWING),
+        *(_is_one_sum(door, figures) for door in _GROWING),
+        _verdict(
+            "list: at least 1.5 × the pages in a second of Datasette that counts its rows too",
+            _beats_datasette,
+            figures,
+        ),
+        _verdict("export of 10,000 rows: at most 2.5 × \\copy", _near_copy, figures),
+        _verdict("plain Dash at 1 million: at least 50 × as long per click", _beats_plain, figures),
+        *(_under_load(workers, figures) for workers in (1, 2)),
+        _verdict(
+            "at 10 million with the rollup: no sequential scan, no large sort", _plans, figures
+        ),
+        _verdict("8 writers: at most 25 % fewer executions/s with the rollup", _writes, figures),
+    ]
+
+
+def _verdict(
+    target: str, judge: Callable[[Figures], tuple[str, bool]], figures: Figures
+) -> Verdict:
+    try:
+        measured, met = judge(figures)
+    except KeyError:
+        return Verdict(target, "", None)
+    return Verdict(target, measured, met)
+
+
+def _grows_little(door: str, figures: Figures) -> Verdict:
+    def judge(figures: Figures) -> tuple[str, bool]:
+        name = f"{door}/with/p50"
+        small, large = figures[_SMALL][name], figures[_LARGE][name]
+        answered = figures[_LARGE][f"{door}/with/failed"] == 0
+        words = f"{milliseconds(large)} ms, {times(large / small)}"
+        return words, answered and large <= 1.5 * small
+
+    target = f"with the rollup, {door}: at 10 million at most 1.5 × what it is at 10 thousand"
+    return _verdict(target, judge, figures)
+
+
+def _is_one_sum(door: str, figures: Figures) -> Verdict:
+    def judge(figures: Figures) -> tuple[str, bool]:
+        seen, once = figures[_LARGE][f"{door}/without/p50"], figures[_LARGE][_SUM]
+        answered = figures[_LARGE][f"{door}/without/failed"] == 0
+        words = f"{milliseconds(seen)} ms, {times(seen / once)}"
+        return words if answered else f"{words}, not answered", answered and seen <= once
+
+    target = f"without it, {door}: at 10 million at most one indexed sum over the month"
+    return _verdict(target, judge, figures)
+
+
+def _beats_datasette(figures: Figures) -> tuple[str, bool]:
+    rates = figures["throughput"]
+    ours = rates["Usage Ledger/throughput"]
+    ratios = {
+        name.removesuffix("/throughput"): ours / rate
+        for name, rate in rates.items()
+        if name.startswith("Datasette") and rate
+    }
+    words = "; ".join(f"{name}: {times(ratio)}" for name, ratio in ratios.items())
+    # The fastest that says what the product says: the rows and their number.
+    return words, ratios["Datasette, no facet suggestions"] >= 1.5
+
+
+def _near_copy(figures: Figures) -> tuple[str, bool]:
+    peers = figures["peers"]
+    what = "file of 10,000 rows"
+    ratio = peers[f"{what}/Usage Ledger/p50"] / peers[f"{what}/\\copy in psql/p50"]
+    return times(ratio), ratio <= 2.5
+
+
+def _beats_plain(figures: Figures) -> tuple[str, bool]:
+    peers = figures["peers"]
+    if peers["executions"] != 1_000_000:
+        raise KeyError("measured at another size")
+    what = "a click on a preset"
+    ratio = peers[f"{what}/plain Dash/p50"] / peers[f"{what}/Usage Ledger/p50"]
+    return times(ratio), ratio >= 50
+
+
+def _under_load(workers: int, figures: Figures) -> Verdict:
+    def judge(figures: Figures) -> tuple[str, bool]:
+        load = figures["load"]
+        spread = load[f"{workers}/p99"] / load[f"{workers}/p50"]
+        growth = load[f"{workers}/memory after"] / load[f"{workers}/memory before"] - 1
+        errors = int(load[f"{workers}/errors"])
+        early = not load[f"{workers}/refused"] or load[f"{workers}/longest"] < _EARLY_SECONDS
+        words = (
+            f"{errors} errors, {int(load[f'{workers}/refused'])} × 503, the longest answer "
+            f"{milliseconds(load[f'{workers}/longest'])} ms, p99 {times(spread)} p50, "
+            f"memory {growth:+.1%}"
+        )
+        return words, errors == 0 and early and spread < 10 and abs(growth) <= 0.1
+
+    name = "one worker" if workers == 1 else "two workers"
+    target = f"64 clients, {name}: no error but early 503s, p99 < 10 × p50, memory within 10 %"
+    return _verdict(target, judge, figures)
+
+
+def _plans(figures: Figures) -> tuple[str, bool]:
+    found = [
+        count
+        for name, count in figures[_LARGE].items()
+        if name.endswith("/with/violations") and not name.startswith("one sum")
+    ]
+    if not found:
+        raise KeyError("not measured with the rollup")
+    return f"{int(sum(found))} found in {len(found)} doors", sum(found) == 0
+
+
+def _writes(figures: Figures) -> tuple[str, bool]:
+    writes = figures["writes"]
+    change = writes["with/throughput"] / writes["without/throughput"] - 1
+    return f"{change:+.1%}", change >= -0.25
