@@ -1,10 +1,10 @@
 """The ledger's answers as bodies of the API."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from api import models
 from data.access import Workspace
+from data.executions import Execution, executions_of
 from data.labels import rfc3339, workflow_label
 from data.ledger import Page, Summary
 from data.money import plain
@@ -28,7 +28,7 @@ def usage_list(page: Page, query: UsageQuery, settings: Settings) -> models.Usag
         period=_period(page.window, settings),
         as_of=rfc3339(page.account.as_of),
         data=[
-            _execution(row, page.account.workspace.id, settings) for row in page.rows.itertuples()
+            _execution(row, page.account.workspace.id, settings) for row in executions_of(page.rows)
         ],
     )
 
@@ -75,7 +75,7 @@ def _period(window: Window, settings: Settings) -> models.Period:
     )
 
 
-def _execution(row: Any, workspace_id: str, settings: Settings) -> models.Execution:
+def _execution(row: Execution, workspace_id: str, settings: Settings) -> models.Execution:
     base, workflow_id = settings.app_url, row.workflow_id
     return models.Execution(
         id=row.id,

@@ -31,7 +31,8 @@ _REFUSALS: Final = {
     "401": "Nobody can be named who asks: no credential was sent, or one that does not hold.",
     "404": "There is no such workspace among the viewer's.",
     "405": "Only GET and HEAD.",
-    "503": "The database did not answer in time; ask again after `Retry-After` seconds.",
+    "503": "The database did not answer in time, or too many ask at once; ask again after "
+    "`Retry-After` seconds.",
 }
 
 

@@ -5,6 +5,7 @@ Rounding happens here and nowhere else, half up, from the exact Decimal; never b
 
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import Final
 
 from data.money import plain, trimmed
@@ -44,6 +45,7 @@ def split_dollars(dollars: Decimal, part: Decimal) -> tuple[str, str]:
     return f"${whole - shown:,f}", row_dollars(part)
 
 
+@lru_cache
 def limit_dollars(dollars: Decimal) -> str:
     """Write a limit with its cents, and with every further digit that it has."""
     whole = trimmed(dollars)
@@ -61,6 +63,7 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+@lru_cache(maxsize=1024)
 def day(day: date) -> str:
     """Write ``1 Nov 2026``."""
     return f"{day.day} {day:%b %Y}"

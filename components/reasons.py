@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from components import formats
 from components.view import View
 from data.allowance import Crossing, UsageType
+from data.executions import Execution
 from data.labels import rfc3339
 from data.paging import Position
 from data.periods import billing_period
@@ -16,7 +17,7 @@ TYPE_NAMES: Final = {UsageType.INCLUDED: "Included", UsageType.ON_DEMAND: "On-De
 _UNFINISHED: Final = {"running", "pending"}
 
 
-def of_cells(view: View, row: Any) -> dict[str, str]:
+def of_cells(view: View, row: Execution) -> dict[str, str]:
     """Return the reason behind each cell of ``row``, by column."""
     return {
         "date": rfc3339(row.started_at),
@@ -29,11 +30,13 @@ def of_cells(view: View, row: Any) -> dict[str, str]:
     }
 
 
-def of_crossing(view: View, row: Any) -> str | None:
+def of_crossing(view: View, row: Execution) -> str | None:
     """Tell what became of the cost of the execution that crossed the limit; None for others."""
     crossing = _crossing_of(view, row)
     if crossing is None or crossing.position != Position(row.started_at, row.id):
         return None
+    if row.cost is None or row.on_demand is None:
+        raise AssertionError("an execution whose cost is not known crosses no limit")
     included, on_demand = formats.split_dollars(row.cost, row.on_demand)
     parts = f"{included} of this cost is Included, {on_demand} On-Demand"
     if row.on_demand == row.cost:
@@ -44,7 +47,7 @@ def of_crossing(view: View, row: Any) -> str | None:
     )
 
 
-def of_month_starts(view: View, rows: Sequence[Any]) -> dict[int, str]:
+def of_month_starts(view: View, rows: Sequence[Execution]) -> dict[int, str]:
     """Return, by place, what to say under the first row of a month that follows another."""
     months = [billing_period(row.started_at, view.zone).month for row in rows]
     return {
@@ -54,7 +57,7 @@ def of_month_starts(view: View, rows: Sequence[Any]) -> dict[int, str]:
     }
 
 
-def _of_type(view: View, row: Any) -> str:
+def _of_type(view: View, row: Execution) -> str:
     limit = view.page.account.limit
     if limit is None:
         return "Included: no limit set"
@@ -73,7 +76,7 @@ def _of_type(view: View, row: Any) -> str:
     )
 
 
-def _of_cost(row: Any) -> str:
+def _of_cost(row: Execution) -> str:
     if row.cost is None:
         if row.status in _UNFINISHED:
             return "Still running; cost not known yet"
@@ -86,5 +89,5 @@ def _of_cost(row: Any) -> str:
     return f"Included: this execution added nothing to the On-Demand amount. {exact}"
 
 
-def _crossing_of(view: View, row: Any) -> Crossing | None:
+def _crossing_of(view: View, row: Execution) -> Crossing | None:
     return next((c for c in view.page.crossings if row.started_at in c.period), None)

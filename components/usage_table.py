@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from components import formats, ids, reasons
 from components.view import View
 from data.allowance import UsageType
+from data.executions import Execution, executions_of
 from data.labels import model_label, workflow_label
 from links import workflow_url
 from settings import Settings
@@ -86,7 +87,7 @@ def layout(settings: Settings) -> Component:
 
 def show(view: View) -> dict[str, Any]:
     """Return the rows as people read them, newest first."""
-    rows = list(view.page.rows.itertuples())
+    rows = executions_of(view.page.rows)
     notes = _notes(view, rows)
     return {
         "data": [_cells(view, row) for row in rows],
@@ -121,7 +122,7 @@ def show(view: View) -> dict[str, Any]:
     }
 
 
-def _notes(view: View, rows: list[Any]) -> dict[int, tuple[str, str]]:
+def _notes(view: View, rows: list[Execution]) -> dict[int, tuple[str, str]]:
     """Return the second lines of rows: by place, the sheet's variable for it and the text."""
     starts = reasons.of_month_starts(view, rows)
     notes = {}
@@ -135,7 +136,7 @@ def _notes(view: View, rows: list[Any]) -> dict[int, tuple[str, str]]:
     return notes
 
 
-def _cells(view: View, row: Any) -> dict[str, str]:
+def _cells(view: View, row: Execution) -> dict[str, str]:
     return {
         "id": row.id,
         "date": formats.second(row.started_at, view.zone),
@@ -147,13 +148,13 @@ def _cells(view: View, row: Any) -> dict[str, str]:
     }
 
 
-def _cost(row: Any) -> str:
+def _cost(row: Execution) -> str:
     if row.cost is None:
         return formats.UNKNOWN
     return formats.row_dollars(row.cost) if row.on_demand else "Included"
 
 
-def _workflow(view: View, row: Any) -> str:
+def _workflow(view: View, row: Execution) -> str:
     name = workflow_label(row.workflow_name)
     if not name.strip():
         name = "(no name)"

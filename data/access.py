@@ -4,9 +4,21 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal
+from functools import cache
+from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+)
 
 from data.errors import NotFoundError
 from data.money import ZERO
@@ -71,11 +83,7 @@ class Account:
 
 def workspaces_of(connection: Connection, viewer: Viewer) -> list[Workspace]:
     """Return the workspaces that ``viewer`` may see, by name."""
-    rows = connection.execute(
-        _visible_to(connection, viewer).order_by(
-            func.lower(workspace.c.name), workspace.c.id.collate("C")
-        )
-    )
+    rows = connection.execute(_workspaces_of(_kind(connection, viewer)), _ids(viewer))
     return [Workspace(row.id, row.name) for row in rows]
 
 
@@ -89,24 +97,8 @@ def account_of(
     """
     if not _is_id(workspace_id):
         raise _refused(viewer, workspace_id)
-    billed = workspace.alias("billed")
-    covered = (
-        select(func.array_agg(billed.c.id))
-        .where(billed.c.billed_account_user_id == workspace.c.billed_account_user_id)
-        .scalar_subquery()
-    )
     row = connection.execute(
-        _visible_to(connection, viewer)
-        .where(workspace.c.id == workspace_id)
-        .outerjoin_from(
-            workspace, user_stats, user_stats.c.user_id == workspace.c.billed_account_user_id
-        )
-        .add_columns(
-            workspace.c.billed_account_user_id,
-            user_stats.c.current_usage_limit,
-            covered.label("covered"),
-            func.timezone("UTC", func.now(), type_=UtcTimestamp).label("as_of"),
-        )
+        _account_of(_kind(connection, viewer)), _ids(viewer) | {"workspace_id": workspace_id}
     ).one_or_none()
     if row is None:
         raise _refused(viewer, workspace_id)
@@ -122,31 +114,85 @@ def account_of(
     )
 
 
-def _visible_to(connection: Connection, viewer: Viewer) -> Select[tuple[str, str]]:
+# Statements are made once for each kind of viewer: to make one costs more than to ask it.
+
+
+class _Kind(NamedTuple):
+    """What of a viewer, and of the platform, decides how a statement reads."""
+
+    somebody: bool
+    bound: bool
+    by_personal_key: bool
+    organizations: bool
+
+
+def _kind(connection: Connection, viewer: Viewer) -> _Kind:
+    return _Kind(
+        viewer.user_id is not None,
+        viewer.workspace_id is not None,
+        viewer.by_personal_key,
+        viewer.user_id is not None and revision_of(connection).organizations,
+    )
+
+
+def _ids(viewer: Viewer) -> dict[str, str | None]:
+    return {"viewer_id": viewer.user_id, "bound_to": viewer.workspace_id}
+
+
+@cache
+def _workspaces_of(kind: _Kind) -> Select[tuple[str, str]]:
+    return _visible_to(kind).order_by(func.lower(workspace.c.name), workspace.c.id.collate("C"))
+
+
+@cache
+def _account_of(kind: _Kind) -> Select[Any]:
+    billed = workspace.alias("billed")
+    covered = (
+        select(func.array_agg(billed.c.id))
+        .where(billed.c.billed_account_user_id == workspace.c.billed_account_user_id)
+        .scalar_subquery()
+    )
+    return (
+        _visible_to(kind)
+        .where(workspace.c.id == bindparam("workspace_id"))
+        .outerjoin_from(
+            workspace, user_stats, user_stats.c.user_id == workspace.c.billed_account_user_id
+        )
+        .add_columns(
+            workspace.c.billed_account_user_id,
+            user_stats.c.current_usage_limit,
+            covered.label("covered"),
+            func.timezone("UTC", func.now(), type_=UtcTimestamp).label("as_of"),
+        )
+    )
+
+
+def _visible_to(kind: _Kind) -> Select[tuple[str, str]]:
     """Select the workspaces that exist, are not archived, and that the viewer may see."""
     visible = select(workspace.c.id, workspace.c.name).where(workspace.c.archived_at.is_(None))
-    if viewer.workspace_id is not None:
-        visible = visible.where(workspace.c.id == viewer.workspace_id)
-    if viewer.by_personal_key:
+    if kind.bound:
+        visible = visible.where(workspace.c.id == bindparam("bound_to"))
+    if kind.by_personal_key:
         visible = visible.where(workspace.c.allow_personal_api_keys)
-    if viewer.user_id is not None:
-        return visible.where(_granted(connection, viewer.user_id))
+    if kind.somebody:
+        return visible.where(_granted(kind))
     # A workspace's own key speaks for that workspace; without one there is nothing to see.
-    return visible if viewer.workspace_id is not None else visible.where(false())
+    return visible if kind.bound else visible.where(false())
 
 
-def _granted(connection: Connection, user_id: str) -> ColumnElement[bool]:
+def _granted(kind: _Kind) -> ColumnElement[bool]:
+    viewer_id = bindparam("viewer_id", type_=Text)
     # EXISTS, because a join would multiply the workspace by its grants.
     explicitly = exists(permissions.c.entity_id).where(
         permissions.c.entity_type == "workspace",
         permissions.c.entity_id == workspace.c.id,
-        permissions.c.user_id == user_id,
+        permissions.c.user_id == viewer_id,
     )
-    if not revision_of(connection).organizations:
-        return or_(explicitly, workspace.c.owner_id == user_id)
+    if not kind.organizations:
+        return or_(explicitly, workspace.c.owner_id == viewer_id)
     administers = exists(member.c.user_id).where(
         member.c.organization_id == workspace_organization_id,
-        member.c.user_id == user_id,
+        member.c.user_id == viewer_id,
         member.c.role.in_(["owner", "admin"]),
     )
     return or_(explicitly, administers)

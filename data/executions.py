@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
+from data.allowance import UsageType
 from data.cost import models, tokens, total
 from data.errors import BadRequestError
 from data.money import ZERO
@@ -18,6 +20,32 @@ from data.schema import execution, workflow
 _ledger_id: Final = execution.c.id.collate("C")
 _OLDEST_FIRST: Final = (execution.c.started_at, _ledger_id)
 NEWEST_FIRST: Final = (execution.c.started_at.desc(), _ledger_id.desc())
+
+
+class Execution(NamedTuple):
+    """A row of a page: the columns of ``select_executions``, and how ``classify`` labels it.
+
+    ``workflow_name`` is None where the workflow was deleted; ``tokens``, ``cost`` and ``on_demand``
+    (dollars) are None where they are unknown.
+    """
+
+    id: str
+    execution_id: str
+    started_at: datetime
+    status: str
+    trigger: str
+    workflow_id: str | None
+    workflow_name: str | None
+    models: list[str]
+    tokens: int | None
+    cost: Decimal | None
+    type: UsageType
+    on_demand: Decimal | None
+
+
+def executions_of(rows: pd.DataFrame) -> list[Execution]:
+    """Return the rows of a page one by one; pandas' own ``itertuples`` makes a class each time."""
+    return [Execution._make(row) for row in rows.to_numpy().tolist()]
 
 
 def select_executions(workspace_id: str, window: Span) -> Select[Any]:
@@ -74,11 +102,13 @@ def page_rows(connection: Connection, query: UsageQuery, position: Position | No
     else:
         statement = statement.where(_newer_than(position)).order_by(*_OLDEST_FIRST)
     result = connection.execute(statement.limit(query.limit))
-    rows = pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)
+    # Tuples, because pandas examines every attribute of a Row.
+    rows = pd.DataFrame(list(map(tuple, result.all())), columns=list(result.keys()), dtype=object)
     if query.direction is Direction.NEWER:
         rows = rows.iloc[::-1].reset_index(drop=True)
     counted = [None if number is None else int(number) for number in rows["tokens"]]
-    return rows.assign(tokens=pd.Series(counted, dtype=object))
+    rows["tokens"] = pd.Series(counted, dtype=object)
+    return rows
 
 
 def count_tied(connection: Connection, workspace_id: str, position: Position) -> int:

@@ -9,7 +9,8 @@ DELETED_WORKFLOW: Final = "Deleted workflow"
 
 def rfc3339(instant: datetime) -> str:
     """Write an instant in UTC with microseconds: ``2026-11-22T09:15:27.412000Z``."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # strftime would say the same at four times the price, ten thousand times a file.
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def model_label(models: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, select
 
 from data.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
 from data.allowance import Crossing, classify
+from data.crossings import Crossings
 from data.engine import snapshot
 from data.executions import (
     NEWEST_FIRST,
@@ -29,7 +30,7 @@ from data.money import trimmed
 from data.paging import Cursor, Direction, Position
 from data.periods import Span, Window, billing_period, billing_periods, billing_periods_of
 from data.query import UsageQuery
-from data.standings import standings_of
+from data.rollup.trust import is_installed
 from data.sums import Sums, sums_of
 from data.totals import Totals
 
@@ -100,7 +101,8 @@ class Ledger:
         self.zone = zone
         self._engine = engine
         self._scope = scope
-        self._by_rollup: bool | None = None
+        self._crossings = Crossings(zone)
+        self._by_rollup = True
 
     def ready(self) -> None:
         """Return where the database answers."""
@@ -125,7 +127,8 @@ class Ledger:
             position = position_of(connection, query)
             rows = page_rows(connection, query, position)
             total, newer = _counts(totals, query, rows, position)
-            crossings = self._crossings(totals, account, list(rows["started_at"]))
+            periods = billing_periods(list(rows["started_at"]), self.zone)
+            crossings = list(self._crossings.of(totals, account, periods).values())
             latest = None if total else latest_start(connection, query.workspace_id)
         older = total - newer - len(rows)
         return Page(
@@ -141,27 +144,12 @@ class Ledger:
         )
 
     def _totals(self, connection: Connection) -> Totals:
-        """Return this snapshot's sums; the log tells when they begin to come from elsewhere."""
+        """Return this snapshot's sums; the log tells once when a rollup cannot be trusted."""
         totals = Totals.of(connection)
-        if totals.rollup is not self._by_rollup:
-            self._by_rollup = totals.rollup
-            if totals.rollup:
-                _LOG.info("sums come from the rollup")
-            else:
-                _LOG.warning(
-                    "sums come from the executions: there is no rollup, or it is not whole"
-                )
+        if self._by_rollup and not totals.rollup and is_installed(connection):
+            _LOG.warning("the rollup is not whole: sums come from the executions. See: verify")
+        self._by_rollup = totals.rollup
         return totals
-
-    def _crossings(
-        self, totals: Totals, account: Account, instants: list[datetime]
-    ) -> list[Crossing]:
-        """Return the Crossing of every billing period that holds one of ``instants``."""
-        if account.limit is None:
-            return []
-        periods = billing_periods(instants, self.zone)
-        standings = standings_of(totals, account, periods, self.zone)
-        return [standing.crossing for standing in standings.values() if standing.crossing]
 
     def summary(self, viewer: Viewer, query: UsageQuery) -> Summary:
         """Return the sums of the whole window, whatever page ``query`` asks for."""
@@ -174,17 +162,18 @@ class Ledger:
             last = None
             if window.start < window.end:
                 last = billing_period(window.end - _MICROSECOND, self.zone)
-                periods = sorted({*periods, last}, key=lambda period: period.start)
-            standings = standings_of(totals, account, periods, self.zone)
-            crossings = [standing.crossing for standing in standings.values() if standing.crossing]
-            sums = sums_of(totals, query.workspace_id, window, crossings)
-        told = self._scope == "workspace" or viewer.user_id == account.payer_id
+            crossings = self._crossings.of(totals, account, {*periods, last} if last else periods)
+            sums = sums_of(totals, query.workspace_id, window, crossings.values())
+            running_total = None
+            if last and (self._scope == "workspace" or viewer.user_id == account.payer_id):
+                spent = totals.by_span(account.workspace_ids, [last], "cost")["cost"]
+                running_total = trimmed(spent.iloc[0])
         return Summary(
             account=account,
             window=window,
             sums=sums,
-            crossing=standings[last].crossing if last else None,
-            running_total=trimmed(standings[last].total) if last and told else None,
+            crossing=crossings.get(last) if last else None,
+            running_total=running_total,
         )
 
     @contextmanager

@@ -1,13 +1,22 @@
 """Which revision of the platform this is: probed in the database, because versions tell little."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, text
 
-_HAS_COLUMN = """EXISTS (
-    SELECT FROM pg_attribute
-    WHERE attrelid = to_regclass(:{0}_table) AND attname = :{0}_column AND NOT attisdropped
-)"""
+# By name: the SQL expression that tells whether it is here.
+_PROBES: Final = {
+    name: f"""EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('{table}') AND attname = '{column}' AND NOT attisdropped
+    )"""
+    for name, table, column in (
+        ("organizations", "workspace", "organization_id"),
+        ("key_hashes", "api_key", "key_hash"),
+    )
+}
+_REVISION: Final = text("SELECT " + ", ".join(f"{sql} AS {name}" for name, sql in _PROBES.items()))
 
 
 @dataclass(frozen=True)
@@ -24,13 +33,4 @@ class Revision:
 
 def revision_of(connection: Connection) -> Revision:
     """Probe the platform's tables; any role may."""
-    row = connection.execute(
-        text(f"SELECT {_HAS_COLUMN.format('org')} AS org, {_HAS_COLUMN.format('hash')} AS hash"),
-        {
-            "org_table": "workspace",
-            "org_column": "organization_id",
-            "hash_table": "api_key",
-            "hash_column": "key_hash",
-        },
-    ).one()
-    return Revision(organizations=row.org, key_hashes=row.hash)
+    return Revision(**connection.execute(_REVISION).mappings().one())

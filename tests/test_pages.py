@@ -151,7 +151,7 @@ def test_the_page_opens_without_its_database_to_tell_of_the_trouble(unreachable:
     assert client.get("/").status_code == 503
 
 
-def page_callback(client: FlaskClient, pathname: str, shown: Any = None, trigger: str = "") -> Any:
+def called(client: FlaskClient, pathname: str, shown: Any = None, trigger: str = "") -> Any:
     """Call the page's callback as its script does."""
     listed = client.get("/_dash-dependencies").get_json()
     asked = next(
@@ -180,14 +180,14 @@ def page_callback(client: FlaskClient, pathname: str, shown: Any = None, trigger
 
 
 def test_the_callback_shows_the_viewers_own_workspace(client: FlaskClient) -> None:
-    answer = page_callback(client, "/workspace/ws_support/usage")
+    answer = called(client, "/workspace/ws_support/usage")
     assert answer.status_code == 200
     assert len(answer.get_json()["response"]["usage-table"]["data"]) == 100
 
 
 @pytest.mark.parametrize("path", MISSING)
 def test_the_callback_refuses_as_the_page_does(client: FlaskClient, path: str) -> None:
-    answer = page_callback(client, path)
+    answer = called(client, path)
     response = answer.get_json()["response"]
     assert answer.status_code == 404
     assert response["usage-table"]["data"] == []
@@ -195,10 +195,10 @@ def test_the_callback_refuses_as_the_page_does(client: FlaskClient, path: str) -
 
 
 def test_a_cursor_of_another_workspace_turns_no_page(client: FlaskClient) -> None:
-    first = page_callback(client, "/workspace/ws_finance/usage").get_json()["response"]
+    first = called(client, "/workspace/ws_finance/usage").get_json()["response"]
     shown = first["usage-view"]["data"]
     assert shown["starting_after"]
-    answer = page_callback(client, "/workspace/ws_support/usage", shown, "usage-next.n_clicks")
+    answer = called(client, "/workspace/ws_support/usage", shown, "usage-next.n_clicks")
     response = answer.get_json()["response"]
     assert "data" not in response.get("usage-table", {})
     assert "another workspace" in json.dumps(response["usage-trouble-text"])
@@ -207,11 +207,11 @@ def test_a_cursor_of_another_workspace_turns_no_page(client: FlaskClient) -> Non
 def test_a_grant_revoked_between_two_clicks_ends_the_walk(
     client: FlaskClient, owner: Engine
 ) -> None:
-    first = page_callback(client, "/workspace/ws_support/usage").get_json()["response"]
+    first = called(client, "/workspace/ws_support/usage").get_json()["response"]
     with owner.begin() as connection:
         connection.execute(schema.permissions.delete())
     shown = first["usage-view"]["data"]
-    answer = page_callback(client, "/workspace/ws_support/usage", shown, "usage-next.n_clicks")
+    answer = called(client, "/workspace/ws_support/usage", shown, "usage-next.n_clicks")
     assert answer.status_code == 404
     assert answer.get_json()["response"]["usage-table"]["data"] == []
 
@@ -221,13 +221,13 @@ def test_whatever_the_browser_sends_back_never_breaks_the_callback(
     client: FlaskClient, shown: Any
 ) -> None:
     for trigger in ("usage-next.n_clicks", "usage-prev.n_clicks", "usage-range.start_date", ""):
-        answer = page_callback(client, "/workspace/ws_support/usage", shown, trigger)
+        answer = called(client, "/workspace/ws_support/usage", shown, trigger)
         assert answer.status_code in {200, 204}
 
 
 def test_a_late_row_leaves_no_short_page_at_the_start(client: FlaskClient, owner: Engine) -> None:
-    first = page_callback(client, "/workspace/ws_support/usage").get_json()["response"]
-    second = page_callback(
+    first = called(client, "/workspace/ws_support/usage").get_json()["response"]
+    second = called(
         client, "/workspace/ws_support/usage", first["usage-view"]["data"], "usage-next.n_clicks"
     ).get_json()["response"]
     newest = first["usage-table"]["data"][0]["id"]
@@ -238,7 +238,7 @@ def test_a_late_row_leaves_no_short_page_at_the_start(client: FlaskClient, owner
             .where(execution.c.id == newest)
             .values(started_at=datetime.now(UTC) - timedelta(days=300))
         )
-    back = page_callback(
+    back = called(
         client, "/workspace/ws_support/usage", second["usage-view"]["data"], "usage-prev.n_clicks"
     ).get_json()["response"]
     assert len(back["usage-table"]["data"]) == 100
@@ -247,28 +247,28 @@ def test_a_late_row_leaves_no_short_page_at_the_start(client: FlaskClient, owner
 
 def test_this_view_in_the_api_shows_the_very_rows_on_the_screen(client: FlaskClient) -> None:
     pathname = "/workspace/ws_support/usage"
-    page = page_callback(client, pathname).get_json()["response"]
+    page = called(client, pathname).get_json()["response"]
     for turn in ("usage-next", "usage-next", "usage-prev", "usage-prev"):
         linked = client.get(page["usage-api-link"]["href"]).get_json()
         shown = [row["id"] for row in page["usage-table"]["data"]]
         assert [row["id"] for row in linked["data"]] == shown
         assert linked["period"]["from"] == page["usage-view"]["data"]["window"]["from"]
         assert linked["period"]["to"] == page["usage-view"]["data"]["window"]["to"]
-        page = page_callback(
-            client, pathname, page["usage-view"]["data"], f"{turn}.n_clicks"
-        ).get_json()["response"]
+        page = called(client, pathname, page["usage-view"]["data"], f"{turn}.n_clicks").get_json()[
+            "response"
+        ]
     assert "starting_after" not in page["usage-api-link"]["href"]
 
 
 def test_going_back_to_the_first_page_keeps_its_window(client: FlaskClient) -> None:
     pathname = "/workspace/ws_support/usage"
-    first = page_callback(client, pathname).get_json()["response"]["usage-view"]["data"]
-    second = page_callback(client, pathname, first, "usage-next.n_clicks").get_json()["response"]
+    first = called(client, pathname).get_json()["response"]["usage-view"]["data"]
+    second = called(client, pathname, first, "usage-next.n_clicks").get_json()["response"]
     shown = second["usage-view"]["data"]
-    back = page_callback(client, pathname, shown, "usage-location.search").get_json()["response"]
+    back = called(client, pathname, shown, "usage-location.search").get_json()["response"]
     assert back["usage-view"]["data"]["window"] == first["window"]
     assert "rows 1–100" in back["usage-caption"]["children"]
-    again = page_callback(client, pathname, shown, "usage-retry.n_clicks").get_json()["response"]
+    again = called(client, pathname, shown, "usage-retry.n_clicks").get_json()["response"]
     assert again["usage-view"]["data"]["window"] != first["window"]
 
 
@@ -276,12 +276,10 @@ def test_what_is_refused_leaves_no_caption_and_no_figures_behind(
     client: FlaskClient, owner: Engine
 ) -> None:
     pathname = "/workspace/ws_support/usage"
-    shown = page_callback(client, pathname).get_json()["response"]["usage-view"]["data"]
+    shown = called(client, pathname).get_json()["response"]["usage-view"]["data"]
     with owner.begin() as connection:
         connection.execute(schema.permissions.delete())
-    refused = page_callback(client, pathname, shown, "usage-preset-7d.n_clicks").get_json()[
-        "response"
-    ]
+    refused = called(client, pathname, shown, "usage-preset-7d.n_clicks").get_json()["response"]
     assert refused["usage-caption"]["children"] == refused["usage-as-of"]["children"] == ""
     assert refused["usage-preset-30d"]["aria-pressed"] == "false"
     assert refused["usage-prev"]["disabled"] is refused["usage-next"]["disabled"] is True
@@ -292,8 +290,8 @@ def test_a_date_that_was_typed_in_vain_gives_way_to_the_one_on_the_screen(
     client: FlaskClient,
 ) -> None:
     pathname = "/workspace/ws_support/usage"
-    shown = page_callback(client, pathname).get_json()["response"]["usage-view"]["data"]
-    answer = page_callback(client, pathname, shown, "usage-range.start_date").get_json()["response"]
+    shown = called(client, pathname).get_json()["response"]["usage-view"]["data"]
+    answer = called(client, pathname, shown, "usage-range.start_date").get_json()["response"]
     assert answer == {"usage-range": {"start_date": shown["days"][0], "end_date": shown["days"][1]}}
 
 
@@ -301,5 +299,5 @@ def test_trying_again_asks_for_what_was_clicked_when_the_database_was_away(
     client: FlaskClient, unreachable: Engine
 ) -> None:
     del unreachable
-    answer = page_callback(client, "/workspace/ws_support/usage", None, "usage-preset-7d.n_clicks")
+    answer = called(client, "/workspace/ws_support/usage", None, "usage-preset-7d.n_clicks")
     assert answer.get_json()["response"]["usage-location"]["search"] == "?preset=7d"

@@ -47,7 +47,7 @@ def install(url: str, progress: Progress = lambda _: None) -> bool:
     may read the costs may read their sums, also those that are new since the last time.
     """
     with _session(url, "pg_advisory_lock") as connection:
-        if _ask(connection, trust.TRUSTED):
+        if _ask(connection, f"{trust.TRUSTED} AND {trust.INTACT}"):
             with connection.begin():
                 connection.exec_driver_sql(_GRANT)
             return False
@@ -87,7 +87,6 @@ def verify(url: str, progress: Progress = lambda _: None) -> Verified:
     ``progress`` is told each day that is done.
     """
     with _session(url) as connection:
-        _demand_installed(connection)
         return _fill(connection, progress)
 
 
@@ -145,7 +144,7 @@ def _ask(connection: Connection, expression: str) -> Any:
 
 
 def _demand_installed(connection: Connection) -> None:
-    if _ask(connection, trust.FINGERPRINT) is None or _ask(connection, trust.COMMENT) is None:
+    if not _ask(connection, f"{trust.INTACT} AND {trust.COMMENT} IS NOT NULL"):
         raise UsageError(
             "The rollup is not installed here, or its triggers are off. Run: python app.py install"
         )
@@ -201,6 +200,7 @@ def _comment(connection: Connection, state: str) -> None:
 def _fill(connection: Connection, progress: Progress) -> Verified:
     """Compare all days; what happens to the triggers meanwhile makes it begin anew."""
     while True:
+        _demand_installed(connection)
         with connection.begin():
             if not connection.exec_driver_sql(f"SELECT {trust.TRUSTED}").scalar_one():
                 _comment(connection, trust.FILLING)

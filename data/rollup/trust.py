@@ -26,22 +26,31 @@ _TABLES: Final = f"pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}') AND
 
 COMMENT: Final = f"(SELECT obj_description(oid, 'pg_class') FROM {_TABLES} = 'delta')"
 
-_FUNCTIONS: Final = ", ".join(
-    f"('{PREFIX}{event}', 'after_{event}', '{md5(body.encode()).hexdigest()}')"  # noqa: S324
-    for event, body in bodies(TRUNCATED).items()
-)
+_ON_TABLE: Final = f"""
+    FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+    WHERE tgrelid = to_regclass('{TABLE}') AND pronamespace = to_regnamespace('{SCHEMA}')
+        AND tgenabled = 'A' AND tgname = ANY('{{{",".join(NAMES)}}}')
+"""
 
-# NULL where a trigger is missing, does not fire always or does something else.
+# NULL where a trigger is missing or does not fire always.
 _TRIGGERS: Final = f"""(
     SELECT CASE WHEN count(*) = {len(NAMES)} THEN
         string_agg(
             concat_ws(' ', pg_trigger.oid, pg_trigger.xmin, pg_proc.oid, pg_proc.xmin),
             ',' ORDER BY tgname
         ) END
-    FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
-    WHERE tgrelid = to_regclass('{TABLE}') AND tgenabled = 'A' AND tgqual IS NULL
-        AND pronamespace = to_regnamespace('{SCHEMA}')
-        AND (tgname, proname, md5(prosrc)) IN ({_FUNCTIONS})
+    {_ON_TABLE}
+)"""
+
+_FUNCTIONS: Final = ", ".join(
+    f"('{PREFIX}{event}', 'after_{event}', '{md5(body.encode()).hexdigest()}')"  # noqa: S324
+    for event, body in bodies(TRUNCATED).items()
+)
+
+# Whether they do what they were made for. Asked before they are trusted: the fingerprint keeps it.
+INTACT: Final = f"""(
+    SELECT count(*) = {len(NAMES)}
+    {_ON_TABLE} AND tgqual IS NULL AND (tgname, proname, md5(prosrc)) IN ({_FUNCTIONS})
 )"""
 
 # Columns are written anew by a change of type, which rewrites values, and by inheritance.
@@ -80,3 +89,9 @@ def is_trusted(connection: Connection) -> bool:
     """Tell whether the rollup agrees with the executions, in this transaction's snapshot."""
     trusted: bool = connection.execute(text(f"SELECT {TRUSTED}")).scalar_one()
     return trusted
+
+
+def is_installed(connection: Connection) -> bool:
+    """Tell whether there is a rollup, whole or not."""
+    installed: bool = connection.execute(text(f"SELECT {COMMENT} IS NOT NULL")).scalar_one()
+    return installed
