@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import psycopg
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy import Engine, event
 
 from app import create_app
 from auth import identify_by
@@ -59,10 +59,12 @@ def inside(scene: Scene) -> Iterator[Inside]:
 
 
 def patient_engine(scene: Scene) -> Engine:
-    """Return an engine like the product's, but for the limit on how long a statement may take."""
-    options = "-c statement_timeout=0 -c jit=off -c TimeZone=UTC"
-    return create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(scene.reader_url, options=options),
-        poolclass=NullPool,
-    )
+    """Return the product's engine, but for the limit on how long a statement may take."""
+    engine = connect(scene.reader_url)
+
+    @event.listens_for(engine, "connect")
+    def be_patient(connection: Any, _: Any) -> None:
+        connection.execute("SET statement_timeout = 0")
+        connection.commit()
+
+    return engine
