@@ -7,8 +7,7 @@ JSONB value and returns a SQL expression of it.
 
 from typing import Final
 
-from sqlalchemy import Numeric, Text, literal_column
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Numeric, literal_column
 
 from data.schema import execution
 
@@ -104,4 +103,5 @@ _COST: Final = str(execution.c.cost)
 # An execution's, ready to select.
 total: Final = literal_column(total_of(_COST), Numeric()).label("cost")
 tokens: Final = literal_column(tokens_of(_COST), Numeric()).label("tokens")
-models: Final = literal_column(models_of(_COST), ARRAY(Text)).label("models")
+# Without a type the driver's list is taken as it is.
+models: Final[ColumnElement[list[str]]] = literal_column(models_of(_COST)).label("models")

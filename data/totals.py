@@ -72,7 +72,7 @@ class Totals:
         ``executions``, ``unknown``, ``running``, ``tokens`` (int) or ``cost`` (Decimal dollars),
         what is unknown as 0; dtype ``object``.
         """
-        order = sorted(range(len(spans)), key=lambda place: spans[place].start)
+        order = sorted(range(len(spans)), key=lambda place: (spans[place].start, spans[place].end))
         pieces = pieces_of([spans[place] for place in order], rollup=self.rollup)
         sums = {measure: [_zero(measure)] * len(spans) for measure in measures}
         if pieces:

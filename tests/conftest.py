@@ -129,8 +129,8 @@ def rolled_template(cluster: str) -> str:
 
 
 @pytest.fixture
-def rolled(cluster: str, rolled_template: str) -> Iterator[Platform]:
-    """Yield a database of the platform of its own, with the rollup."""
+def rolled_apart(cluster: str, rolled_template: str) -> Iterator[Platform]:
+    """Yield a database with the rollup to which a test may do what cannot be undone."""
     for url in _fresh_database(cluster, f'TEMPLATE "{rolled_template}"'):
         yield from _platform_at(url, Platform)
 
@@ -140,6 +140,13 @@ def rolled_stage(cluster: str, rolled_template: str) -> Iterator[Rolled]:
     """Yield one database with the rollup for many examples; each clears it before it begins."""
     for url in _fresh_database(cluster, f'TEMPLATE "{rolled_template}"'):
         yield from _platform_at(url, Rolled)
+
+
+@pytest.fixture
+def rolled(rolled_stage: Rolled) -> Platform:
+    """Return the database with the rollup, empty."""
+    rolled_stage.clear()
+    return Platform(rolled_stage.url, rolled_stage.writer, rolled_stage.reader)
 
 
 @pytest.fixture(scope="session", params=["stage", "rolled_stage"])

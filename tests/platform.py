@@ -16,6 +16,7 @@ from data.paging import PAGE_SIZE, Cursor, Direction
 from data.periods import Window
 from data.query import UsageQuery
 from data.rollup import tables
+from data.rollup.trust import is_trusted
 
 PAYER = "payer"
 OWNER = "owner"
@@ -196,11 +197,18 @@ class Platform:
 
 
 class Rolled(Platform):
-    """A database of the platform with the rollup, in which every other batch of runs is folded."""
+    """A database of the platform with the rollup, in which every other batch of runs is folded.
+
+    To clear it makes the rollup whole again, whatever an earlier test did to it.
+    """
 
     _batches = 0
 
     def clear(self) -> None:
+        with self.writer.connect() as connection:
+            whole = is_trusted(connection)
+        if not whole:
+            rollup.install(self.url)
         super().clear()
         with self.writer.begin() as connection:
             # Nothing is left to add up, and the next example need not wade through what was.

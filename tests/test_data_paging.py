@@ -207,9 +207,9 @@ def newer_pages(ledger: Ledger, page: Page, limit: int) -> list[Page]:
 @settings(max_examples=120, deadline=None)
 @given(shelf=st.builds(Shelf, runs, limits))
 def test_the_gathered_pages_are_the_unpaged_result_both_ways_for_every_page_size(
-    stage: Platform, shelf: Shelf
+    any_stage: Platform, shelf: Shelf
 ) -> None:
-    ledger = shelf.build(stage)
+    ledger = shelf.build(any_stage)
     older = list(walk(ledger, window=OCTOBER, limit=shelf.limit))
     assert [row_id for page in older for row_id in ids(page)] == shelf.expected
     assert all(len(page.rows) == shelf.limit for page in older[:-1])
@@ -245,8 +245,9 @@ def test_from_the_id_of_any_row_paging_goes_on_with_its_neighbours(
     direction=st.sampled_from(Direction),
 )
 def test_rows_that_exist_throughout_appear_once_whatever_comes_and_goes_between_pages(
-    stage: Platform, shelf: Shelf, direction: Direction
+    any_stage: Platform, shelf: Shelf, direction: Direction
 ) -> None:
+    stage = any_stage
     ledger = shelf.build(stage)
     present = {run.id: run for run in shelf.runs}
     throughout = set(shelf.expected)

@@ -12,7 +12,9 @@ MICROSECOND = timedelta(microseconds=1)
 
 def totals(platform: Platform, spans: list[Span], *workspaces: str) -> list[tuple[Decimal, int]]:
     with platform.reader.connect() as connection:
-        frame = Totals.of(connection).by_span(workspaces or (WORKSPACE,), spans, "cost", "executions")
+        frame = Totals.of(connection).by_span(
+            workspaces or (WORKSPACE,), spans, "cost", "executions"
+        )
     return list(zip(frame["cost"], frame["executions"], strict=True))
 
 
@@ -43,6 +45,13 @@ def test_an_empty_span_costs_an_exact_zero(platform: Platform) -> None:
     [(cost, executions)] = totals(platform, [Span(NOON, NOON + HOUR)])
     assert (cost, executions) == (Decimal(0), 0)
     assert isinstance(cost, Decimal)
+
+
+def test_of_two_spans_that_start_together_the_empty_one_has_nothing(platform: Platform) -> None:
+    platform.account()
+    platform.runs([Run("1", NOON)])
+    spans = [Span(NOON, NOON + HOUR), Span(NOON, NOON)]
+    assert totals(platform, spans) == [(Decimal(1), 1), (Decimal(0), 0)]
 
 
 def test_no_spans_have_no_totals(platform: Platform) -> None:

@@ -42,14 +42,17 @@ def cells_of(rows: str) -> str:
             OFFSET 0 -- or the total would be read anew wherever it is named
         ) AS execution
         CROSS JOIN LATERAL (
-            SELECT '' AS model, 1 AS executions, (total IS NULL)::int AS unknown,
-                coalesce(status IN ('running', 'pending'), false)::int AS running,
-                coalesce({tokens_of("written")}, 0) AS tokens, coalesce(total, 0) AS cost
-            UNION ALL
-            SELECT moved.model, 0, 0, 0, 0, moved.cost
-            FROM ({parts_of("written")}) AS used
-            CROSS JOIN LATERAL (VALUES (used.model, part), ('', -part)) AS moved (model, cost)
-            WHERE total IS NOT NULL AND part IS NOT NULL
+            SELECT model, executions, unknown, running, tokens,
+                CASE model WHEN '' THEN cost - coalesce(sum(part) OVER (), 0) ELSE part END AS cost
+            FROM (
+                SELECT '' AS model, 1 AS executions, (total IS NULL)::int AS unknown,
+                    coalesce(status IN ('running', 'pending'), false)::int AS running,
+                    coalesce({tokens_of("written")}, 0) AS tokens,
+                    coalesce(total, 0) AS cost, NULL AS part
+                UNION ALL
+                SELECT used.model, 0, 0, 0, 0, 0, part FROM ({parts_of("written")}) AS used
+                WHERE total IS NOT NULL AND part IS NOT NULL
+            ) AS shares
         ) AS cell
         GROUP BY workspace_id, minute, workflow_id, model
         HAVING {_NOT_ZERO}
