@@ -4,7 +4,7 @@ From the rollup where it can be trusted, with the executions only for what is le
 of a span; else from the executions alone. Both give the same figures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Self
@@ -51,6 +51,10 @@ _TABLES: Final = {
 }
 
 
+# So many spans are cheaper to tell apart than to group by.
+_FEW: Final = 4
+
+
 @dataclass(frozen=True)
 class Totals:
     """Sums in one snapshot; ``rollup`` says whether the rollup may be asked."""
@@ -81,11 +85,13 @@ class Totals:
             values["starts"] = [spans[place].start for place in order]
             for source, of_source in pieces.items():
                 values |= _ends(source, of_source)
-            for row in self.connection.execute(_statement(shape, measures), values):
-                for measure in measures:
-                    value = getattr(row, measure)
-                    exact = value if measure == "cost" else int(value)
-                    sums[measure][order[row.place - 1]] = exact
+            few = len(spans) if len(spans) <= _FEW else None
+            for row in self.connection.execute(_statement(shape, measures, few), values):
+                for place, found in _placed(row, few):
+                    for measure, value in zip(measures, found, strict=True):
+                        if value is not None:
+                            exact = value if measure == "cost" else int(value)
+                            sums[measure][order[place - 1]] = exact
         return pd.DataFrame(sums, columns=list(measures), dtype=object)
 
 
@@ -103,14 +109,32 @@ def _ends(source: Source, spans: Sequence[Span]) -> dict[str, Any]:
     }
 
 
+def _placed(row: Sequence[Any], few: int | None) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Give the sums of a row by their place, counted from 1; None is the sum of nothing."""
+    if few is None:
+        yield row[0], row[1:]
+        return
+    width = len(row) // few
+    for place in range(few):
+        yield place + 1, row[place * width : (place + 1) * width]
+
+
 @cache
-def _statement(shape: tuple[tuple[Source, bool], ...], measures: tuple[str, ...]) -> Select[Any]:
-    """Sum ``measures`` by place: that of the span among the ``starts``, counted from 1."""
-    rows = union_all(*(_rows(source, many, measures) for source, many in shape)).subquery("part")
+def _statement(
+    shape: tuple[tuple[Source, bool], ...], measures: tuple[str, ...], few: int | None
+) -> Select[Any]:
+    """Sum ``measures`` by place: that of the span among the ``starts``, counted from 1.
+
+    A ``few`` spans stand beside each other in one row, many are rows that begin with their place.
+    """
+    part = union_all(*(_rows(source, many, measures) for source, many in shape)).subquery("part")
     starts = bindparam("starts", type_=ARRAY(UtcTimestamp))
-    place = func.width_bucket(rows.c.at, starts).label("place")
-    sums = [func.sum(rows.c[measure]).label(measure) for measure in measures]
-    return select(place, *sums).group_by(literal_column("1"))
+    place = func.width_bucket(part.c.at, starts)
+    sums = [func.sum(part.c[measure]) for measure in measures]
+    if few is None:
+        return select(place, *sums).group_by(literal_column("1"))
+    # Grouped, the planner would expect as many of them as there are instants, and sort them all.
+    return select(*(each.filter(place == at) for at in range(1, few + 1) for each in sums))
 
 
 def _rows(source: Source, many: bool, measures: tuple[str, ...]) -> Select[Any]:  # noqa: FBT001
