@@ -11,12 +11,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Source(StrEnum):
-    """Where sums come from; ``DELTAS`` is what has changed since minutes were folded."""
+    """Where sums come from; ``CHANGES`` is what has changed since the last folding."""
 
     EXECUTIONS = "executions"
     MINUTES = "minutes"
     HOURS = "hours"
-    DELTAS = "deltas"
+    CHANGES = "changes"
 
 
 _COARSEST_FIRST: Final = (
@@ -29,7 +29,7 @@ _COARSEST_FIRST: Final = (
 def pieces_of(spans: Sequence[Span], *, rollup: bool) -> dict[Source, list[Span]]:
     """Cut ascending ``spans`` into what each source is to answer, each part by one.
 
-    Without the ``rollup`` the executions answer everything. Deltas go with minutes and
+    Without the ``rollup`` the executions answer everything. Changes go with minutes and
     hours. A source with nothing to answer is left out; neighbours are one piece.
     """
     steps = _COARSEST_FIRST if rollup else _COARSEST_FIRST[-1:]
@@ -38,7 +38,7 @@ def pieces_of(spans: Sequence[Span], *, rollup: bool) -> dict[Source, list[Span]
         for source, piece in _cut(span, *steps):
             _append(pieces.setdefault(source, []), piece)
             if source is not Source.EXECUTIONS:
-                _append(pieces.setdefault(Source.DELTAS, []), piece)
+                _append(pieces.setdefault(Source.CHANGES, []), piece)
     return pieces
 
 

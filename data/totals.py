@@ -14,10 +14,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Numeric,
     Select,
     Text,
     bindparam,
     cast,
+    false,
     func,
     literal_column,
     select,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from data.cost import tokens, total
+from data.cost import tokens_of, total_of
 from data.money import ZERO
 from data.periods import Span
 from data.pieces import Source, pieces_of
@@ -34,12 +36,27 @@ from data.rollup import tables
 from data.rollup.trust import is_trusted
 from data.schema import UtcTimestamp, execution
 
-_OF_EXECUTION: Final[dict[str, ColumnElement[Any]]] = {
-    "executions": literal_column("1", Integer),
-    "unknown": cast(total.element.is_(None), Integer),
-    "running": cast(execution.c.status.in_(["running", "pending"]), Integer),
-    "tokens": func.coalesce(tokens.element, ZERO),
-    "cost": func.coalesce(total.element, ZERO),
+
+def _of_execution(cost: str, status: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:
+    """Return what an execution adds to each measure, out of its ``cost`` and ``status``."""
+    total = literal_column(total_of(cost), Numeric)
+    return {
+        "executions": literal_column("1", Integer),
+        "unknown": cast(total.is_(None), Integer),
+        "running": cast(func.coalesce(status.in_(["running", "pending"]), false()), Integer),
+        "tokens": func.coalesce(literal_column(tokens_of(cost), Numeric), ZERO),
+        "cost": func.coalesce(total, ZERO),
+    }
+
+
+# What a row adds, where the table does not say it itself.
+_READ: Final = {
+    Source.EXECUTIONS: _of_execution("workflow_execution_logs.cost", execution.c.status),
+    # What was there before comes with a minus: many states of an execution, and the last remains.
+    Source.CHANGES: {
+        measure: tables.change.c.sign * added
+        for measure, added in _of_execution("usage.change.cost", tables.change.c.status).items()
+    },
 }
 
 # Each source's table, and its column of time.
@@ -47,7 +64,7 @@ _TABLES: Final = {
     Source.EXECUTIONS: (execution, execution.c.started_at),
     Source.MINUTES: (tables.minute, tables.minute.c.start),
     Source.HOURS: (tables.hour, tables.hour.c.start),
-    Source.DELTAS: (tables.delta, tables.delta.c.minute),
+    Source.CHANGES: (tables.change, tables.change.c.started_at),
 }
 
 
@@ -139,7 +156,7 @@ def _statement(
 
 def _rows(source: Source, many: bool, measures: tuple[str, ...]) -> Select[Any]:  # noqa: FBT001
     table, at = _TABLES[source]
-    of_row = _OF_EXECUTION if source is Source.EXECUTIONS else table.c
+    of_row = _READ.get(source, table.c)
     values = [of_row[measure].label(measure) for measure in measures]
     workspaces = bindparam("workspaces", type_=ARRAY(Text))
     rows = select(at.label("at"), *values).where(table.c.workspace_id == func.any(workspaces))

@@ -69,10 +69,10 @@ def length(spans: Sequence[Span]) -> timedelta:
 @given(spans=ascending())
 def test_the_pieces_of_all_sources_are_the_spans_without_overlap(spans: list[Span]) -> None:
     pieces = pieces_of(spans, rollup=True)
-    deltas = pieces.pop(Source.DELTAS, [])
+    changes = pieces.pop(Source.CHANGES, [])
     assert joined([piece for of_source in pieces.values() for piece in of_source]) == joined(spans)
     pieces.pop(Source.EXECUTIONS, [])
-    assert deltas == joined([piece for of_source in pieces.values() for piece in of_source])
+    assert changes == joined([piece for of_source in pieces.values() for piece in of_source])
 
 
 @given(spans=ascending())
@@ -113,5 +113,5 @@ def test_a_window_is_hours_with_minutes_and_seconds_at_its_ends() -> None:
             Span(utc("2026-10-10 15:00"), utc("2026-10-10 15:02")),
         ],
         Source.HOURS: [Span(utc("2026-10-10 13:00"), utc("2026-10-10 15:00"))],
-        Source.DELTAS: [Span(utc("2026-10-10 12:59"), utc("2026-10-10 15:02"))],
+        Source.CHANGES: [Span(utc("2026-10-10 12:59"), utc("2026-10-10 15:02"))],
     }

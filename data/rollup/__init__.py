@@ -1,6 +1,6 @@
 """The rollup of executions into sums by minute and hour: put in, kept small, kept true.
 
-Triggers append signed deltas, ``compact`` folds them into the sums, ``verify`` compares the sums
+Triggers append signed changes, ``compact`` folds them into the sums, ``verify`` compares the sums
 with the executions. All functions take a libpq URL of the role that owns the executions' table and
 raise UsageError, with one sentence, where they cannot do their work. Only one of them works at a
 time on a database: ``install`` waits for its turn, the others refuse. Writers never wait for them
@@ -21,10 +21,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from data.errors import UsageError
 from data.rollup import recount, triggers, trust
-from data.rollup.tables import SCHEMA, delta, metadata
+from data.rollup.tables import SCHEMA, change, metadata
 
 _LOCK: Final = 4_183_520_072  # any number that nobody else locks
-_BATCH: Final = 50_000  # deltas folded in one transaction
+_BATCH: Final = 50_000  # changes folded in one transaction
 _LOCK_WAIT: Final = "500ms"  # for so long may a writer have to wait behind us
 _TRIES: Final = 240
 _PAUSE_SECONDS: Final = 0.5
@@ -69,7 +69,7 @@ def install(url: str, progress: Progress = lambda _: None) -> bool:
 
 
 def compact(url: str) -> int:
-    """Fold the deltas there are into the sums; return how many."""
+    """Fold the changes there are into the sums; return how many."""
     with _session(url) as connection:
         _demand_installed(connection)
         folded = 0
@@ -194,7 +194,7 @@ def _drop_tables(connection: Connection) -> None:
 
 def _comment(connection: Connection, state: str) -> None:
     fingerprint = connection.exec_driver_sql(f"SELECT {trust.FINGERPRINT}").scalar_one()
-    connection.exec_driver_sql(f"COMMENT ON TABLE {delta.fullname} IS '{state}{fingerprint}'")
+    connection.exec_driver_sql(f"COMMENT ON TABLE {change.fullname} IS '{state}{fingerprint}'")
 
 
 def _fill(connection: Connection, progress: Progress) -> Verified:
@@ -209,7 +209,7 @@ def _fill(connection: Connection, progress: Progress) -> Verified:
         with connection.begin():
             # A truncate sets its mark before this, which is seen, or after it, which prevails.
             connection.exec_driver_sql(
-                f"LOCK TABLE {delta.fullname} IN SHARE UPDATE EXCLUSIVE MODE"
+                f"LOCK TABLE {change.fullname} IN SHARE UPDATE EXCLUSIVE MODE"
             )
             if _state(connection) == before:
                 _comment(connection, trust.WHOLE)

@@ -1,4 +1,4 @@
-"""The statements that fold deltas into the sums, and that compare the sums with the executions."""
+"""The statements that fold changes into the sums, and that compare the sums with the executions."""
 
 from datetime import date, timedelta
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table
 
 from data.rollup.tables import FOLDED, MEASURES
-from data.rollup.triggers import END_OF_TIME, EXECUTIONS, FIRST_INSTANT, TABLE, cells_of
+from data.rollup.triggers import END_OF_TIME, EXECUTIONS, FIRST_INSTANT, TABLE, cells_of, net_of
 
 FIRST_DAY: Final = date.fromisoformat(FIRST_INSTANT)
 
@@ -15,17 +15,18 @@ _COLUMNS: Final = ", ".join((*_KEY, *MEASURES))
 _SUMS: Final = ", ".join(f"sum({measure}) AS {measure}" for measure in MEASURES)
 
 
-def some(deltas: int) -> str:
-    """Return the condition for so many deltas, whichever."""
-    return f"ctid = ANY(ARRAY(SELECT ctid FROM usage.delta LIMIT {deltas}))"
+def some(changes: int) -> str:
+    """Return the condition for so many changes, whichever."""
+    return f"ctid = ANY(ARRAY(SELECT ctid FROM usage.change LIMIT {changes}))"
 
 
 def fold(connection: Connection, which: str) -> int:
-    """Move the deltas that fulfil the condition ``which`` into the sums; return how many."""
+    """Move the changes that fulfil the condition ``which`` into the sums; return how many."""
     folded = ", ".join(_folded(table) for table in FOLDED)
     count: int = connection.exec_driver_sql(
         f"""
-        WITH taken AS (DELETE FROM usage.delta WHERE {which} RETURNING *), {folded}
+        WITH taken AS (DELETE FROM usage.change WHERE {which} RETURNING *),
+        cells AS MATERIALIZED ({cells_of(net_of("taken"))}), {folded}
         SELECT count(*) FROM taken
         """
     ).scalar_one()
@@ -36,7 +37,7 @@ def _folded(table: Table) -> str:
     added = ", ".join(f"{measure} = kept.{measure} + excluded.{measure}" for measure in MEASURES)
     return f"""
         {table.name} AS (
-            INSERT INTO {table.fullname} AS kept ({_COLUMNS}) {_grouped(table, "taken")}
+            INSERT INTO {table.fullname} AS kept ({_COLUMNS}) {_grouped(table, "cells")}
             ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET {added}
         )
     """
@@ -57,7 +58,7 @@ EXPECTED_TABLE: Final = f"""
 
 def next_day(connection: Connection, day: date) -> date | None:
     """Return the first day from ``day`` on of which there is anything to count or to compare."""
-    ranges = [(TABLE, "started_at"), ("usage.delta", "minute")]
+    ranges = [(TABLE, "started_at"), ("usage.change", "started_at")]
     ranges += [(table.fullname, "start") for table in FOLDED]
     found = ", ".join(
         f"(SELECT min({at}) FROM {table} WHERE {at} >= '{day}' AND {at} < '{END_OF_TIME}')"
@@ -70,10 +71,10 @@ def next_day(connection: Connection, day: date) -> date | None:
 def day(connection: Connection, day: date) -> int:
     """Compare the sums of a day with its executions; return how many were wrong, and repaired.
 
-    In one snapshot, with all deltas of the day folded: what commits later comes as a delta.
+    In one snapshot, with all changes of the day folded: what commits later comes as a change.
     """
     within = f">= '{day}' AND {{0}} < '{day + timedelta(days=1)}'"
-    fold(connection, f"minute {within.format('minute')}")
+    fold(connection, f"started_at {within.format('started_at')}")
     executions = f"{EXECUTIONS} WHERE started_at {within.format('started_at')}"
     connection.exec_driver_sql("TRUNCATE expected")
     connection.exec_driver_sql(f"INSERT INTO expected {cells_of(executions)}")

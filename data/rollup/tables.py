@@ -1,13 +1,14 @@
 """The rollup's own tables, in the schema ``usage`` of the platform's database.
 
-``delta`` is what triggers append to: signed changes by minute, workflow and model. The others are
-what they add up to once folded. In ``by_model`` the empty name is what no model accounts for: base
-charge and tools. In ``by_workflow`` it is a workflow that was deleted.
+``change`` is what triggers append to: what counts of an execution before (-1) and after (1). The
+others are what changes add up to once folded. In ``by_model`` the empty name is what no model
+accounts for: base charge and tools. In ``by_workflow`` it is a workflow that was deleted.
 """
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, Table, Text
+from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from data.schema import UtcTimestamp
 
@@ -23,15 +24,17 @@ def _measures() -> list[Column[object]]:
     return counts + [Column(name, Numeric, nullable=False) for name in MEASURES[3:]]
 
 
-delta = Table(
-    "delta",
+# No constraint: nothing that a platform writes may be refused here. No index: it would cost writers
+# more than it gives to readers of a table that is emptied every minute.
+change = Table(
+    "change",
     metadata,
-    Column("workspace_id", Text, nullable=False),
-    Column("minute", UtcTimestamp, nullable=False),
-    Column("workflow_id", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    *_measures(),
-    Index("delta_workspace_minute_idx", "workspace_id", "minute"),
+    Column("sign", SmallInteger),
+    Column("workspace_id", Text),
+    Column("started_at", UtcTimestamp),
+    Column("workflow_id", Text),
+    Column("status", Text),
+    Column("cost", JSONB),
 )
 
 
@@ -57,7 +60,7 @@ by_model: Final = _folded("by_model")
 
 _QUARTER_HOUR: Final = "date_bin('15 minutes', minute, '2000-01-01')"
 
-# Each folded table: the SQL of its start and its name out of a delta. Splits are by quarter-hour,
+# Each folded table: the SQL of its start and its name out of a cell. Splits are by quarter-hour,
 # because every zone's midnight falls on one.
 FOLDED: Final = {
     minute: ("minute", "''"),

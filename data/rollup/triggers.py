@@ -1,7 +1,8 @@
 """The triggers on the platform's executions: they append what changed, and touch nothing else.
 
-One trigger per event and statement. Nothing in them can raise or wait for another writer: the
-expressions are total, ``usage.delta`` has no constraint that two writers could meet at.
+One trigger per event and statement. Nothing in them can raise or wait for another writer: they copy
+columns as they are, ``usage.change`` has no constraint that two writers could meet at. To read the
+costs takes ten times as long as to copy them; that is left to whoever asks or folds.
 """
 
 from collections.abc import Iterator
@@ -35,12 +36,14 @@ def cells_of(rows: str) -> str:
         SELECT workspace_id, minute, workflow_id, model, {_SUMS}
         FROM (
             SELECT sign, workspace_id, date_trunc('minute', started_at) AS minute,
-                coalesce(workflow_id, '') AS workflow_id, status,
-                cost AS written, {total_of("cost")} AS total
+                coalesce(workflow_id, '') AS workflow_id, status, cost AS written
             FROM ({rows}) AS changed
             WHERE started_at >= '{FIRST_INSTANT}' AND started_at < '{END_OF_TIME}'
-            OFFSET 0 -- or the total would be read anew wherever it is named
         ) AS execution
+        CROSS JOIN LATERAL (
+            SELECT {total_of("written")} AS total
+            OFFSET 0 -- or the total would be read anew wherever it is named
+        ) AS known
         CROSS JOIN LATERAL (
             SELECT model, executions, unknown, running, tokens,
                 CASE model WHEN '' THEN cost - coalesce(sum(part) OVER (), 0) ELSE part END AS cost
@@ -59,15 +62,26 @@ def cells_of(rows: str) -> str:
     """
 
 
-def _rows(sign: int, table: str) -> str:
-    return f"SELECT {sign} AS sign, {', '.join(COLUMNS)} FROM {table}"
-
+_COLUMNS: Final = ", ".join(COLUMNS)
 
 # All that there is, as rows for cells_of.
-EXECUTIONS: Final = _rows(1, TABLE)
+EXECUTIONS: Final = f"SELECT 1 AS sign, {_COLUMNS} FROM {TABLE}"
 
-_ADDED: Final = _rows(1, "added")
-_REMOVED: Final = _rows(-1, "removed")
+
+def net_of(changes: str) -> str:
+    """Return the SQL of what is left of ``changes``, as rows for cells_of.
+
+    Of an execution that went through many states, the last one.
+    """
+    # As text too: 1 and 1.0 are equal to JSONB, but not always to whoever reads them.
+    return f"""
+        SELECT sum(sign) AS sign, {_COLUMNS} FROM {changes}
+        GROUP BY {_COLUMNS}, cost::text HAVING sum(sign) <> 0
+    """
+
+
+_ADDED: Final = f"SELECT 1, {_COLUMNS} FROM added"
+_REMOVED: Final = f"SELECT -1, {_COLUMNS} FROM removed"
 _EVENTS: Final = {
     "insert": ("REFERENCING NEW TABLE AS added", _ADDED),
     "update": (
@@ -83,12 +97,11 @@ def bodies(truncated: str) -> dict[str, str]:
 
     A truncate leaves no rows to subtract: it sets the rollup's comment to ``truncated`` instead.
     """
-    columns = f"workspace_id, minute, workflow_id, model, {', '.join(MEASURES)}"
     done = {
-        event: f"INSERT INTO usage.delta ({columns}) {cells_of(rows)};"
+        event: f"INSERT INTO usage.change (sign, {_COLUMNS}) {rows};"
         for event, (_, rows) in _EVENTS.items()
     }
-    done["truncate"] = f"COMMENT ON TABLE usage.delta IS '{truncated}';"
+    done["truncate"] = f"COMMENT ON TABLE usage.change IS '{truncated}';"
     return {event: f"BEGIN {body} RETURN NULL; END" for event, body in done.items()}
 
 

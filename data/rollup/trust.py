@@ -1,7 +1,7 @@
 """Whether the rollup can be trusted: told by the database's own catalogs, in one expression.
 
-The comment on ``usage.delta`` holds the rollup's state and a fingerprint of its triggers and of the
-columns that they read: the version of each row of the catalog that defines them. Disabling a
+The comment on ``usage.change`` holds the rollup's state and a fingerprint of its triggers and of
+the columns that they read: the version of each row of the catalog that defines them. Disabling a
 trigger, and enabling it again, writes such a row anew, so that what was missed in between is not
 forgotten.
 """
@@ -24,7 +24,7 @@ TRUNCATED: Final = f"{_OURS}: to be filled anew after a truncate"
 # By their names in the catalogs: to_regclass would raise for whoever may not look into the schema.
 _TABLES: Final = f"pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}') AND relname"
 
-COMMENT: Final = f"(SELECT obj_description(oid, 'pg_class') FROM {_TABLES} = 'delta')"
+COMMENT: Final = f"(SELECT obj_description(oid, 'pg_class') FROM {_TABLES} = 'change')"
 
 _ON_TABLE: Final = f"""
     FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
