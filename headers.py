@@ -34,9 +34,16 @@ def register(server: Flask, script_hashes: Sequence[str], settings: Settings) ->
             headers["Content-Security-Policy"] = open_to_portals if embedded else closed
         if page or request.path == _CALLBACKS:
             headers["Cache-Control"] = "private, no-store"
+        elif _is_fingerprinted_asset():
+            headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
         if request.is_secure:
             headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
         return response
+
+
+def _is_fingerprinted_asset() -> bool:
+    """Tell whether the address would be another one if the file had changed: Dash adds its time."""
+    return request.path.startswith("/assets/") and "m" in request.args
 
 
 def asks_to_be_embedded(settings: Settings) -> bool:

@@ -85,6 +85,23 @@ def test_what_is_about_somebody_is_not_stored(client: FlaskClient) -> None:
         assert "no-store" not in asset.headers.get("Cache-Control", "")
 
 
+def test_an_asset_is_kept_for_as_long_as_its_address_holds(client: FlaskClient) -> None:
+    for path, kept in (
+        ("/assets/usage.js?m=1763.5", "public, max-age=31536000, immutable"),
+        ("/assets/usage.js", "no-cache"),
+        ("/assets/nope.js?m=1763.5", "private, no-store"),
+    ):
+        with client.get(path) as asset:
+            assert asset.headers.get("Cache-Control") == kept
+
+
+def test_the_assets_that_dash_finds_have_such_an_address(client: FlaskClient) -> None:
+    page = client.get(PAGE).text
+    addresses = re.findall(r'(?:href|src)="([^"]*assets/[^"]+)"', page)
+    assert len(addresses) > 2
+    assert [address for address in addresses if "?m=" not in address] == ["/assets/theme.js"]
+
+
 def test_a_refusal_is_guarded_as_an_answer_is(platform: Platform) -> None:
     def nobody() -> Viewer:
         raise UnauthenticatedError("Sign in first.")
