@@ -33,13 +33,12 @@ class Cost:
 
 
 def measure(scene: Scene) -> list[Section]:
-    """Measure every door, first without the rollup, then with it where there is one."""
-    costs: dict[str, dict[bool, Cost]] = {}
+    """Measure every door, first without the rollup, then with it."""
+    sections = []
     for rollup in scene.options.rollup:
         scene.use_rollup(rollup)
-        for door, cost in _measured(scene).items():
-            costs.setdefault(door, {})[rollup] = cost
-    return [_section(scene, costs)]
+        sections.append(_section(scene, _measured(scene)))
+    return sections
 
 
 def _measured(scene: Scene) -> dict[str, Cost]:
@@ -92,45 +91,36 @@ def _sum_of_the_month(scene: Scene) -> Cost:
     return Cost(Times(seconds, {200: len(seconds)}, 0), 1, plan.buffers, [])
 
 
-def _section(scene: Scene, costs: dict[str, dict[bool, Cost]]) -> Section:
-    states = scene.options.rollup
-    names = {False: "without", True: "with"}
-    header = ["door"]
-    for state in states:
-        header += [f"p50 {names[state]}", "p95", "queries", "buffers"]
-    header.append("kB")
-    rows = []
+def _section(scene: Scene, costs: Mapping[str, Cost]) -> Section:
+    state = "with" if scene.has_rollup else "without"
     figures: dict[str, float] = {}
-    remarks: list[str] = []
-    for door, by_state in costs.items():
-        cells = [door]
-        for state, cost in by_state.items():
-            cells += _cells(cost)
-            figures |= _figures(f"{door}/{names[state]}", cost)
-        cells.append(kilobytes(next(iter(by_state.values())).times.size))
-        rows.append(tuple(cells))
-    for state in states:
-        remarks += _remarks(
-            names[state], {door: by_state[state].violations for door, by_state in costs.items()}
-        )
-    if scene.install_seconds is not None:
+    for door, cost in costs.items():
+        figures |= _figures(f"{door}/{state}", cost)
+    remarks = list(_remarks({door: cost.violations for door, cost in costs.items()}))
+    if scene.has_rollup and scene.install_seconds is not None:
         figures["install"] = scene.install_seconds
         remarks.append(f"Installing and compacting the rollup took {scene.install_seconds:.1f} s.")
     return Section(
-        key=f"doors-{scene.executions}",
-        title=f"Every door at {scene.executions:,} executions in one workspace-month",
+        key=f"doors-{scene.executions}-{state}",
+        title=f"Every door at {scene.executions:,} executions in one workspace-month, "
+        f"{scene.rollup_words}",
         prose=(
-            "Milliseconds at the client, over a connection that is kept, one question at a time; "
-            "`without` and `with` the rollup. Queries and pages of 8 KiB (buffers) are those of "
-            f"one request, signing in included. The row *{SUM}* is one SQL statement, not a door."
+            "Milliseconds at the client, over a connection that is kept, one question at a time. "
+            "Queries and pages of 8 KiB (buffers) are those of one request, signing in included. "
+            f"The row *{SUM}* is one SQL statement, not a door."
         ),
-        tables=[Table(tuple(header), rows)],
+        tables=[
+            Table(
+                ("door", "p50", "p95", "queries", "buffers", "kB"),
+                [(door, *_cells(cost)) for door, cost in costs.items()],
+            )
+        ],
         figures=figures,
         remarks=remarks,
     )
 
 
-def _remarks(state: str, violations: Mapping[str, list[plans.Violation]]) -> Iterator[str]:
+def _remarks(violations: Mapping[str, list[plans.Violation]]) -> Iterator[str]:
     """Say what was read by no index or sorted though it is long, each kind of node once."""
     kinds = sorted({each.node for found in violations.values() for each in found})
     for kind in kinds:
@@ -139,7 +129,7 @@ def _remarks(state: str, violations: Mapping[str, list[plans.Violation]]) -> Ite
             for door, found in violations.items()
         }
         where = [f"{door} ({max(rows):,} rows)" for door, rows in seen.items() if rows]
-        yield f"{state.capitalize()} the rollup, {kind}: {', '.join(where)}."
+        yield f"{kind}: {', '.join(where)}."
 
 
 def _cells(cost: Cost) -> list[str]:
@@ -150,6 +140,7 @@ def _cells(cost: Cost) -> list[str]:
         milliseconds(times.at(0.95)),
         f"{cost.queries}",
         f"{cost.buffers:,}",
+        kilobytes(times.size),
     ]
 
 

@@ -146,9 +146,9 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _place(key: str) -> tuple[int, int, str]:
-    name, _, size = key.partition("-")
+    name, *rest = key.split("-")
     order = _ORDER.index(name) if name in _ORDER else len(_ORDER)
-    return order, int(size) if size.isdigit() else 0, key
+    return order, int(rest[0]) if rest else 0, key
 
 
 def _commit() -> str:

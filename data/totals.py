@@ -147,11 +147,14 @@ def _statement(
     part = union_all(*(_rows(source, many, measures) for source, many in shape)).subquery("part")
     starts = bindparam("starts", type_=ARRAY(UtcTimestamp))
     place = func.width_bucket(part.c.at, starts)
-    sums = [func.sum(part.c[measure]) for measure in measures]
-    if few is None:
-        return select(place, *sums).group_by(literal_column("1"))
-    # Grouped, the planner would expect as many of them as there are instants, and sort them all.
-    return select(*(each.filter(place == at) for at in range(1, few + 1) for each in sums))
+    if few is not None:
+        sums = [func.sum(part.c[measure]) for measure in measures]
+        return select(*(each.filter(place == at) for at in range(1, few + 1) for each in sums))
+    # The offset keeps it a subquery: or as many places would be expected as instants, and sorted.
+    placed = select(place.label("place"), *(part.c[measure] for measure in measures))
+    rows = placed.offset(literal_column("0")).subquery("placed")
+    sums = [func.sum(rows.c[measure]) for measure in measures]
+    return select(rows.c.place, *sums).group_by(rows.c.place)
 
 
 def _rows(source: Source, many: bool, measures: tuple[str, ...]) -> Select[Any]:  # noqa: FBT001
