@@ -99,6 +99,10 @@ def _document(kept: Mapping[str, Any]) -> Iterator[str]:
             [(one.target, one.measured, _WORDS[one.met]) for one in _verdicts(kept)],
         )
     )
+    reasons = {one.reason: one.target for one in reversed(_verdicts(kept)) if one.reason}
+    if reasons:
+        yield from ("", "Missed, and why:", "")
+        yield from (f"- *{target}*: {why}" for why, target in reversed(reasons.items()))
     for key in sorted(kept, key=_place):
         yield from _section(Section.from_json(key, kept[key]), kept[key]["circumstances"])
 

@@ -17,6 +17,19 @@ _EARLY_SECONDS: Final = 5.0
 _GROWING: Final = ("page, first", "page, middle", "page, last", "callback, preset click", "summary")
 
 
+# Why a target is missed where it is, by how the target begins.
+_REASONS: Final = {
+    "without it": "Without the rollup a page counts its window and adds up the month until the "
+    "Crossing; who asks first searches the whole month for it. At ten million that takes longer "
+    "than the 10 s that a statement may take, and the answer is a 503. The rollup is for this.",
+    "with the rollup, page, first": "The first door that is asked after the rollup was put in; the "
+    "middle and the last page do the same work.",
+    "export": "The file is written by Python from a cursor that is read in batches, so that a slow "
+    "client does not run into a statement's time; psql writes what PostgreSQL has formatted.",
+    "8 writers": "Each of the four statements copies what counts of the row before and after.",
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One target; ``met`` is None where its figures have not been measured."""
@@ -24,6 +37,12 @@ class Verdict:
     target: str
     measured: str
     met: bool | None
+
+    @property
+    def reason(self) -> str:
+        """Why it was missed, where that is known."""
+        known = (why for start, why in _REASONS.items() if self.target.startswith(start))
+        return next(known, "") if self.met is False else ""
 
 
 def verdicts(figures: Figures) -> list[Verdict]:

@@ -10,7 +10,9 @@ DELETED_WORKFLOW: Final = "Deleted workflow"
 def rfc3339(instant: datetime) -> str:
     """Write an instant in UTC with microseconds: ``2026-11-22T09:15:27.412000Z``."""
     # strftime would say the same at many times the price, ten thousand times a file.
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def model_label(models: Sequence[str]) -> str:

@@ -68,6 +68,7 @@ _TABLES: Final = {
 }
 
 
+_EXECUTIONS_ALONE: Final = ((Source.EXECUTIONS, False),)
 # So many spans are cheaper to tell apart than to group by.
 _FEW: Final = 4
 
@@ -100,6 +101,7 @@ class Totals:
             shape = tuple((source, len(of_source) > 1) for source, of_source in pieces.items())
             values: dict[str, Any] = {"workspaces": list(workspace_ids)}
             values["starts"] = [spans[place].start for place in order]
+            values["ends"] = [spans[place].end for place in order]
             for source, of_source in pieces.items():
                 values |= _ends(source, of_source)
             few = len(spans) if len(spans) <= _FEW else None
@@ -144,6 +146,8 @@ def _statement(
 
     A ``few`` spans stand beside each other in one row, many are rows that begin with their place.
     """
+    if few is None and shape == _EXECUTIONS_ALONE:
+        return _each_apart(measures)
     part = union_all(*(_rows(source, many, measures) for source, many in shape)).subquery("part")
     starts = bindparam("starts", type_=ARRAY(UtcTimestamp))
     place = func.width_bucket(part.c.at, starts)
@@ -155,6 +159,30 @@ def _statement(
     rows = placed.offset(literal_column("0")).subquery("placed")
     sums = [func.sum(rows.c[measure]) for measure in measures]
     return select(rows.c.place, *sums).group_by(rows.c.place)
+
+
+def _each_apart(measures: tuple[str, ...]) -> Select[Any]:
+    """Sum executions span by span: plain sums in the order of the index, nothing to sort."""
+    _, at = _TABLES[Source.EXECUTIONS]
+    span = (
+        func.unnest(
+            bindparam("starts", type_=ARRAY(UtcTimestamp)),
+            bindparam("ends", type_=ARRAY(UtcTimestamp)),
+        )
+        .table_valued("start", "end", with_ordinality="place", name="span")
+        .render_derived()
+    )
+    sums = [func.sum(_READ[Source.EXECUTIONS][measure]).label(measure) for measure in measures]
+    within = (
+        select(*sums)
+        .where(
+            execution.c.workspace_id == func.any(bindparam("workspaces", type_=ARRAY(Text))),
+            at >= span.c.start,
+            at < span.c.end,
+        )
+        .lateral("within")
+    )
+    return select(span.c.place, *within.c).select_from(span.join(within, true()))
 
 
 def _rows(source: Source, many: bool, measures: tuple[str, ...]) -> Select[Any]:  # noqa: FBT001
