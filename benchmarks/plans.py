@@ -66,7 +66,8 @@ def recorded(engine: Engine) -> Iterator[list[Statement]]:
     """Yield a list that collects what ``engine`` sends within the block."""
     statements: list[Statement] = []
 
-    def note(_c: Any, _k: Any, text: str, parameters: Any, context: Any, _m: bool) -> None:  # noqa: FBT001
+    # SQLAlchemy passes all of them, and by place.
+    def note(_c: Any, _k: Any, text: str, parameters: Any, context: Any, _m: Any) -> None:
         options = context.execution_options if context else {}
         streamed = bool(options.get("stream_results") or options.get("yield_per"))
         statements.append(Statement(text, parameters, streamed))

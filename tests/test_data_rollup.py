@@ -16,6 +16,7 @@ from data import rollup
 from data.engine import connect, snapshot
 from data.errors import UnavailableError, UsageError
 from data.periods import Span
+from data.rollup import sessions
 from data.rollup.tables import FOLDED, metadata
 from data.rollup.triggers import NAMES
 from data.rollup.trust import is_trusted
@@ -251,7 +252,7 @@ def test_a_long_transaction_is_given_way_to(
     with psycopg.connect(bare.url) as writer:
         writer.execute(f"UPDATE {TABLE} SET cost = '{{\"total\": 9}}' WHERE id = '1'")
         # Where it would wait before it tries again, the writer ends.
-        monkeypatch.setattr("data.rollup.time.sleep", lambda _: writer.commit())
+        monkeypatch.setattr("data.rollup.sessions.time.sleep", lambda _: writer.commit())
         assert rollup.install(bare.url) is True
     assert_agrees(bare)
 
@@ -259,8 +260,8 @@ def test_a_long_transaction_is_given_way_to(
 def test_transactions_without_end_are_told_of(
     bare: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollup, "_TRIES", 2)
-    monkeypatch.setattr(rollup, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(sessions, "_TRIES", 2)
+    monkeypatch.setattr(sessions, "_PAUSE_SECONDS", 0)
     with psycopg.connect(bare.url) as writer:
         writer.execute(f"DELETE FROM {TABLE}")
         with pytest.raises(UsageError, match="was in use all the time"):
