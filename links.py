@@ -26,6 +26,12 @@ def workflow_url(base: str, workspace_id: str, workflow_id: str) -> str:
     return f"{base.rstrip('/')}/workspace/{workspace}/w/{workflow}"
 
 
+def log_url(base: str, workspace_id: str, execution_id: str) -> str:
+    """Return the host platform's log of an execution."""
+    search = urlencode({"executionId": execution_id}, quote_via=quote)
+    return f"{base.rstrip('/')}/workspace/{quote(workspace_id, safe='')}/logs?{search}"
+
+
 def spending_url(template: str, workspace_id: str) -> str:
     """Return the host platform's Spending page of a workspace."""
     return template.replace("{workspace_id}", quote(workspace_id, safe=""))

@@ -1,9 +1,11 @@
 """The ledger's answers as bodies of the API."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from api import models
 from data.access import Workspace
+from data.detail import Detail
 from data.executions import Execution, executions_of
 from data.labels import rfc3339, workflow_label
 from data.ledger import Page, Summary
@@ -11,7 +13,7 @@ from data.money import plain
 from data.paging import Direction
 from data.periods import Window
 from data.query import UsageQuery
-from links import usage_path, workflow_url
+from links import log_url, usage_path, workflow_url
 from settings import Settings
 
 LIST_URL = "/api/billing/usage"
@@ -35,8 +37,7 @@ def usage_list(page: Page, query: UsageQuery, settings: Settings) -> models.Usag
 
 def usage_summary(summary: Summary, settings: Settings) -> models.UsageSummary:
     """Return the sums of a window."""
-    crossing, running_total = summary.crossing, summary.running_total
-    limit = summary.account.limit
+    crossing = summary.crossing
     return models.UsageSummary(
         period=_period(summary.window, settings),
         as_of=rfc3339(summary.account.as_of),
@@ -46,9 +47,39 @@ def usage_summary(summary: Summary, settings: Settings) -> models.UsageSummary:
         included_usd=plain(summary.sums.included),
         on_demand_usd=plain(summary.sums.on_demand),
         unknown=summary.sums.unknown,
-        limit_usd=None if limit is None else plain(limit),
+        limit_usd=_dollars(summary.account.limit),
         crossed_at=crossing and rfc3339(crossing.position.started_at),
-        running_total_usd=None if running_total is None else plain(running_total),
+        running_total_usd=_dollars(summary.running_total),
+    )
+
+
+def usage_execution(detail: Detail, settings: Settings) -> models.UsageExecution:
+    """Return everything known of one execution."""
+    base, row, crossing = settings.app_url, detail.execution, detail.crossing
+    workspace_id = detail.account.workspace.id
+    return models.UsageExecution(
+        **dict(_execution(row, workspace_id, settings)),
+        as_of=rfc3339(detail.account.as_of),
+        ended_at=detail.ended_at and rfc3339(detail.ended_at),
+        duration_ms=detail.duration_ms,
+        input_tokens=detail.sent,
+        output_tokens=detail.received,
+        parts=[
+            models.Part(
+                model=part.model,
+                cost_usd=_dollars(part.cost),
+                input_tokens=part.sent,
+                output_tokens=part.received,
+                tokens=part.tokens,
+            )
+            for part in detail.parts
+        ],
+        limit_usd=_dollars(detail.account.limit),
+        crossed_at=crossing and rfc3339(crossing.position.started_at),
+        included_usd=_dollars(detail.included),
+        running_total_before_usd=_dollars(detail.before),
+        running_total_after_usd=_dollars(detail.after),
+        log_url=log_url(base, workspace_id, row.execution_id) if base else None,
     )
 
 
@@ -75,6 +106,10 @@ def _period(window: Window, settings: Settings) -> models.Period:
     )
 
 
+def _dollars(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
 def _execution(row: Execution, workspace_id: str, settings: Settings) -> models.Execution:
     base, workflow_id = settings.app_url, row.workflow_id
     return models.Execution(
@@ -92,6 +127,6 @@ def _execution(row: Execution, workspace_id: str, settings: Settings) -> models.
         model=row.models[0] if row.models else None,
         models=row.models,
         tokens=row.tokens,
-        cost_usd=None if row.cost is None else plain(row.cost),
-        on_demand_usd=None if row.on_demand is None else plain(row.on_demand),
+        cost_usd=_dollars(row.cost),
+        on_demand_usd=_dollars(row.on_demand),
     )

@@ -6,9 +6,11 @@ Money is a decimal string with every stored digit, times are RFC 3339 in UTC wit
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from annotated_types import Len
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from data.allowance import UsageType
+from data.filters import LENGTH_AT_MOST, VALUES_AT_MOST
+from data.labels import UsageType
 from data.paging import PAGE_SIZE
 from data.periods import DEFAULT_PRESET, Preset
 
@@ -24,6 +26,10 @@ Dollars = Annotated[
         {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["0.012493750000000001"]}
     ),
 ]
+SignedDollars = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["0.005"]}),
+]
 RangeEnd = Annotated[
     str,
     WithJsonSchema(
@@ -36,6 +42,11 @@ RangeEnd = Annotated[
     ),
 ]
 
+Word = Annotated[
+    str, StringConstraints(min_length=1, max_length=LENGTH_AT_MOST, pattern=r"^[^\x00]*$")
+]
+Words = Annotated[list[Word], Len(1, VALUES_AT_MOST)]
+
 
 class Model(BaseModel):
     """A type of the API; a field that is not named here is a mistake."""
@@ -43,10 +54,21 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-class WindowParams(Model):
-    """Which window of which workspace."""
+class WorkspaceParams(Model):
+    """Which workspace."""
 
     workspace_id: str = Field(alias="workspaceId", min_length=1, description="The workspace.")
+
+
+class ExecutionParams(WorkspaceParams):
+    """Which execution of it."""
+
+    id: str = Field(min_length=1, description="The `id` of a row of the list.")
+
+
+class WindowParams(WorkspaceParams):
+    """Which window of it."""
+
     preset: Preset = Field(
         DEFAULT_PRESET, description="A window that ends now, or the last calendar month."
     )
@@ -63,8 +85,26 @@ class WindowParams(Model):
     )
 
 
-class ListParams(WindowParams):
-    """Which page of the window."""
+class FilterParams(WindowParams):
+    """Which executions of the window; where one may be repeated, any of its values will do."""
+
+    workflow: Words | None = Field(
+        None, description="A workflow's `id`, or `deleted`. May be repeated."
+    )
+    model: Words | None = Field(None, description="A model that was used. May be repeated.")
+    trigger: Words | None = Field(None, description="What started it. May be repeated.")
+    type: Annotated[list[UsageType], Len(1, 2)] | None = Field(
+        None, description="What it counts as. May be repeated."
+    )
+    status: Words | None = Field(None, description="How it ended. May be repeated.")
+    q: Word | None = Field(
+        None, description="A text in the workflow's name or in the `execution_id`, in any case."
+    )
+    min_cost_usd: Dollars | None = Field(None, description="The least known cost, in dollars.")
+
+
+class ListParams(FilterParams):
+    """Which page of them."""
 
     limit: int = Field(PAGE_SIZE, ge=1, le=PAGE_SIZE, description="Rows a page.")
     starting_after: str | None = Field(
@@ -129,6 +169,46 @@ class UsageList(Model):
     period: Period
     as_of: Instant = Field(description="The instant of the snapshot that was read.")
     data: list[Execution]
+
+
+class Part(Model):
+    """A line of an execution's cost."""
+
+    model: str | None = Field(
+        description="Null for what no model accounts for: base charge and tools."
+    )
+    cost_usd: SignedDollars | None = Field(
+        description="With the model's own tools; null, and 0 in the total, where unknown. Without "
+        "a model it is the rest up to the total, below 0 where the models add up to more than that."
+    )
+    input_tokens: int | None
+    output_tokens: int | None
+    tokens: int | None
+
+
+class UsageExecution(Execution):
+    """Everything known of one execution."""
+
+    object: Literal["usage_execution"] = "usage_execution"
+    as_of: Instant = Field(description="The instant of the snapshot that was read.")
+    ended_at: Instant | None
+    duration_ms: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    parts: list[Part] = Field(
+        description="They add up to `cost_usd`, the dearest model first; empty where that is null."
+    )
+    limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
+    crossed_at: Instant | None = Field(
+        description="When the payer crossed the limit in this execution's billing period."
+    )
+    included_usd: Dollars | None = Field(description="The part of the cost within the limit.")
+    running_total_before_usd: Dollars | None = Field(
+        description="The payer's total of the billing period before this execution; told to the "
+        "payer only."
+    )
+    running_total_after_usd: Dollars | None = Field(description="Likewise, with this execution.")
+    log_url: str | None = Field(description="Null where the host platform's address is not set.")
 
 
 class UsageSummary(Model):

@@ -75,7 +75,7 @@ def document(prefix: str) -> dict[str, Any]:
                 "summarizeUsage",
                 "Sums over the whole window",
                 "They equal the sums of all pages to the last digit.",
-                models.WindowParams,
+                models.FilterParams,
                 _body(models.UsageSummary, "The sums."),
             ),
             "/api/billing/usage/export": _get(
@@ -83,8 +83,15 @@ def document(prefix: str) -> dict[str, Any]:
                 "The window as CSV",
                 f"The newest {ROW_LIMIT:,} rows, newest first, with the columns "
                 f"`{','.join(COLUMNS)}`. A connection that breaks off is an incomplete file.",
-                models.WindowParams,
+                models.FilterParams,
                 _file(),
+            ),
+            "/api/billing/usage/execution": _get(
+                "getExecution",
+                "Everything known of one execution",
+                "Where it is not in that workspace, the 404 names `id`.",
+                models.ExecutionParams,
+                _body(models.UsageExecution, "The execution."),
             ),
             "/api/billing/workspaces": _get(
                 "listWorkspaces",

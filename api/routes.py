@@ -13,11 +13,12 @@ from flask import Blueprint, Response, render_template_string, request
 from pydantic import BaseModel
 
 from api import bodies, errors, openapi
-from api.models import ListParams, WindowParams
+from api.models import ExecutionParams, FilterParams, ListParams, WindowParams
 from data.access import Viewer
+from data.errors import BadRequestError
 from data.export import ROW_LIMIT, file_name, write_csv
 from data.ledger import Ledger
-from data.query import UsageQuery, single_values
+from data.query import UsageQuery, single_values, workspace_named
 from settings import Settings
 
 _LINES_A_CHUNK: Final = 500
@@ -53,8 +54,16 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
     @api.get("/billing/usage/summary")
     def summary() -> Response:
         viewer = identify()
-        query = _query(ledger, viewer, WindowParams)
+        query = _query(ledger, viewer, FilterParams)
         return _json(bodies.usage_summary(ledger.summary(viewer, query), settings))
+
+    @api.get("/billing/usage/execution")
+    def execution() -> Response:
+        viewer = identify()
+        workspace_id, row_id = _execution_named(viewer)
+        return _json(
+            bodies.usage_execution(ledger.execution(viewer, workspace_id, row_id), settings)
+        )
 
     @api.get("/billing/usage/export")
     def export() -> Response:
@@ -96,8 +105,22 @@ def _query(ledger: Ledger, viewer: Viewer, params: type[WindowParams]) -> UsageQ
         workspace_id=viewer.workspace_id,
         now=datetime.now(UTC),
         zone=ledger.zone,
-        known=[field.alias or name for name, field in params.model_fields.items()],
+        known=_known(params),
     )
+
+
+def _execution_named(viewer: Viewer) -> tuple[str, str]:
+    single = single_values(request.args.to_dict(flat=False), _known(ExecutionParams))
+    workspace_id = workspace_named(single, viewer.workspace_id)
+    if "id" not in single:
+        raise BadRequestError(
+            "id is missing; the list gives that of every row.", param="id", code="parameter_missing"
+        )
+    return workspace_id, single["id"]
+
+
+def _known(params: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in params.model_fields.items()]
 
 
 def _json(body: BaseModel) -> Response:
@@ -107,7 +130,7 @@ def _json(body: BaseModel) -> Response:
 def _export(ledger: Ledger, viewer: Viewer) -> Response:
     """Stream the file; what goes wrong before its first rows is still told as an error."""
     now = datetime.now(UTC)
-    query = _query(ledger, viewer, WindowParams)
+    query = _query(ledger, viewer, FilterParams)
     with ExitStack() as stack:
         answer = stack.enter_context(ledger.export(viewer, query))
         chunks = _chunks(write_csv(answer.rows))

@@ -86,6 +86,8 @@ def _rows(view: View) -> str:
     page = view.page
     if page.rows.empty:
         return "no rows"
+    if page.newer is None or page.total is None:
+        return f"{formats.count(len(page.rows))} rows; too many to count"
     first, last = page.newer + 1, page.newer + len(page.rows)
     return f"rows {formats.count(first)}–{formats.count(last)} of {formats.count(page.total)}"
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from components import formats
 from components.view import View
-from data.allowance import Crossing, UsageType
+from data.allowance import Crossing
 from data.executions import Execution
-from data.labels import rfc3339
+from data.labels import UsageType, rfc3339
 from data.paging import Position
 from data.periods import billing_period
 

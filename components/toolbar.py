@@ -78,8 +78,9 @@ def layout(today: date, badge: Sequence[Component], export_button: Component) ->
 def show(view: View) -> dict[str, Any]:
     """Mark the preset, fill the picker, say how fresh the figures are and what a file can hold."""
     first, last = formats.days_shown(view.window, view.zone)
-    if view.page.total > ROW_LIMIT:
-        hint = f"{formats.count(view.page.total)} rows · a file holds {formats.count(ROW_LIMIT)}"
+    total = view.page.total
+    if total is not None and total > ROW_LIMIT:
+        hint = f"{formats.count(total)} rows · a file holds {formats.count(ROW_LIMIT)}"
     else:
         hint = f"As of {formats.minute(view.page.account.as_of, view.zone)} {view.zone}"
     return {

@@ -175,7 +175,7 @@ def _answer(
         params = {"preset": query.window.preset.value}
     cursor = {name: value for name, (value,) in asked.items() if name in CURSOR_PARAMS}
     # The first page needs none, and may not be the one that was asked for.
-    cursor = cursor if page.newer else {}
+    cursor = cursor if page.previous_cursor else {}
     return View(page, ledger.workspaces(viewer), params, cursor, frame, settings)
 
 

@@ -9,9 +9,8 @@ from dash.development.base_component import Component
 
 from components import formats, ids, reasons
 from components.view import View
-from data.allowance import UsageType
 from data.executions import Execution, executions_of
-from data.labels import model_label, workflow_label
+from data.labels import UsageType, model_label, workflow_label
 from links import workflow_url
 from settings import Settings
 

@@ -8,20 +8,13 @@ Python objects (Decimal, datetime, None) in columns of dtype ``object``.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
 import pandas as pd
 
+from data.labels import UsageType
 from data.money import ZERO, exact, trimmed
 from data.paging import Position
 from data.periods import BillingPeriod
-
-
-class UsageType(StrEnum):
-    """What a row counts as; the value is the spelling in the API."""
-
-    INCLUDED = "included"
-    ON_DEMAND = "on_demand"
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,25 @@ count: whatever is not plainly an amount is NULL, unknown. Each function takes t
 JSONB value and returns a SQL expression of it.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Numeric, literal_column
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Numeric,
+    Text,
+    any_,
+    case,
+    column,
+    false,
+    func,
+    literal,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.schema import execution
 
@@ -26,6 +42,7 @@ def total_of(cost: str) -> str:
 
 def tokens_of(cost: str) -> str:
     """Return the tokens of ``cost``: ``numeric``, a whole number."""
+    both = _present("tokens", "total")
     return f"""(
         SELECT CASE
             WHEN total IS NOT NULL THEN {_whole("total")}
@@ -34,26 +51,31 @@ def tokens_of(cost: str) -> str:
         END
         FROM (
             SELECT
-                CASE jsonb_typeof(tokens) WHEN 'number' THEN tokens ELSE {_present("total")} END
+                CASE jsonb_typeof(tokens) WHEN 'number' THEN tokens ELSE {both} END
                     AS total,
-                coalesce({_present("input")}, {_present("prompt")}) AS sent,
-                coalesce({_present("output")}, {_present("completion")}) AS received
+                {_sent("tokens")} AS sent,
+                {_received("tokens")} AS received
             FROM (SELECT {cost} -> 'tokens' AS tokens) AS written
         ) AS counted
     )"""
+
+
+def sent_of(cost: str) -> str:
+    """Return the tokens that went in: ``numeric``, a whole number."""
+    return _whole(_sent(f"{cost} -> 'tokens'"))
+
+
+def received_of(cost: str) -> str:
+    """Return the tokens that came out: ``numeric``, a whole number."""
+    return _whole(_received(f"{cost} -> 'tokens'"))
 
 
 def models_of(cost: str) -> str:
     """Return the names of the models used: ``text[]``, dearest first, then most tokens, name."""
     return f"""coalesce(
         (
-            SELECT array_agg(
-                name ORDER BY
-                    {_amount("part -> 'total'")} DESC NULLS LAST,
-                    {tokens_of("part")} DESC NULLS LAST,
-                    name COLLATE "C"
-            )
-            {_used(cost)}
+            SELECT array_agg(name ORDER BY {_dearest_first()})
+            {_used(cost)} WHERE name <> ''
         ),
         CASE
             WHEN jsonb_typeof({cost} -> 'model') = 'string' AND {cost} ->> 'model' <> ''
@@ -67,6 +89,21 @@ def parts_of(cost: str) -> str:
     """Return rows of ``model`` (``text``, cut to 200 characters) and ``part``, its dollars."""
     return f"""
         SELECT left(name, 200) AS model, {_amount("part -> 'total'")} AS part
+        {_used(cost)} WHERE name <> ''
+    """
+
+
+def lines_of(cost: str) -> str:
+    """Return rows of what is known of each model, whatever its name; ``place``: dearest first."""
+    return f"""
+        SELECT
+            row_number() OVER (ORDER BY {_dearest_first()}) AS place,
+            name AS model,
+            {_amount("part -> 'total'")} AS cost,
+            {_amount("part -> 'toolCost'")} AS tools,
+            {tokens_of("part")} AS tokens,
+            {sent_of("part")} AS sent,
+            {received_of("part")} AS received
         {_used(cost)}
     """
 
@@ -74,7 +111,15 @@ def parts_of(cost: str) -> str:
 def _used(cost: str) -> str:
     return f"""FROM jsonb_each(
         CASE jsonb_typeof({cost} -> 'models') WHEN 'object' THEN {cost} -> 'models' ELSE '{{}}' END
-    ) AS used (name, part) WHERE name <> ''"""
+    ) AS used (name, part)"""
+
+
+def _dearest_first() -> str:
+    return f"""
+        {_amount("part -> 'total'")} DESC NULLS LAST,
+        {tokens_of("part")} DESC NULLS LAST,
+        name COLLATE "C"
+    """
 
 
 def _amount(value: str) -> str:
@@ -94,8 +139,16 @@ def _whole(value: str) -> str:
     return f"trunc(jsonb_path_query_first({value}, '{_WHOLE}')::numeric)"
 
 
-def _present(key: str) -> str:
-    return f"nullif(tokens -> '{key}', 'null')"
+def _sent(tokens: str) -> str:
+    return f"coalesce({_present(tokens, 'input')}, {_present(tokens, 'prompt')})"
+
+
+def _received(tokens: str) -> str:
+    return f"coalesce({_present(tokens, 'output')}, {_present(tokens, 'completion')})"
+
+
+def _present(tokens: str, key: str) -> str:
+    return f"nullif({tokens} -> '{key}', 'null')"
 
 
 _COST: Final = str(execution.c.cost)
@@ -105,3 +158,45 @@ total: Final = literal_column(total_of(_COST), Numeric()).label("cost")
 tokens: Final = literal_column(tokens_of(_COST), Numeric()).label("tokens")
 # Without a type the driver's list is taken as it is.
 models: Final[ColumnElement[list[str]]] = literal_column(models_of(_COST)).label("models")
+# Likewise, to be joined.
+lines: Final = (
+    text(lines_of(_COST))
+    .columns(
+        column("place", Integer),
+        column("model", Text),
+        *(column(name, Numeric()) for name in ("cost", "tools", "tokens", "sent", "received")),
+    )
+    .lateral("line")
+)
+
+
+def any_of(words: Sequence[str]) -> ColumnElement[Any]:
+    """Return ``ANY`` of some texts, as one parameter however many there are."""
+    return any_(literal(list(words), ARRAY(Text)))
+
+
+def uses_any(names: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that one of ``models`` is among ``names``, without reading their costs.
+
+    Nested, because conditions joined by AND may be tried in any order, and the second one raises
+    where the first does not hold.
+    """
+    used: ColumnElement[Any] = literal_column(f"({_COST} -> 'models')")
+    only = literal_column(f"({_COST} ->> 'model')", Text)
+    alone = case(
+        (literal_column(f"jsonb_typeof({_COST} -> 'model')") == "string", only == any_of(names)),
+        else_=false(),
+    )
+    return case(
+        (
+            func.jsonb_typeof(used) == "object",
+            case(
+                (
+                    literal_column(f"({_COST} -> 'models') - ''") == literal_column("'{}'::jsonb"),
+                    alone,
+                ),
+                else_=func.jsonb_exists_any(used, literal(list(names), ARRAY(Text)), type_=Boolean),
+            ),
+        ),
+        else_=alone,
+    )

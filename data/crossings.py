@@ -32,7 +32,7 @@ class Crossings:
     """
 
     def __init__(self, zone: tzinfo) -> None:
-        self._zone = zone
+        self.zone = zone
         self._seen: dict[tuple[tuple[str, ...], BillingPeriod], Span] = {}
 
     def of(
@@ -68,7 +68,7 @@ class Crossings:
         for period in periods:
             before[period] = ZERO
             seen = self._seen.get((account.workspace_ids, period))
-            spans[period] = _up_to(seen, period) if seen else days_of(period, self._zone)
+            spans[period] = _up_to(seen, period) if seen else days_of(period, self.zone)
         while spans:
             finer = {}
             for period, rows in _sums(totals, account, spans).items():
@@ -84,7 +84,7 @@ class Crossings:
                 elif (end := spans[period][-1].end) < period.end:
                     with exact():
                         before[period] = sum(rows["cost"], before[period])
-                    finer[period] = days_of(Span(end, period.end), self._zone)
+                    finer[period] = days_of(Span(end, period.end), self.zone)
             spans = finer
         return narrow
 
@@ -92,7 +92,7 @@ class Crossings:
         """Cut a span into days, hours, minutes or seconds; a second is not cut."""
         length = span.end - span.start
         if length > _DAY:
-            return days_of(span, self._zone)
+            return days_of(span, self.zone)
         return next((slices(span, step) for step in _STEPS if step < length), [])
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.errors import QueryCanceled, UndefinedTable
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -91,6 +91,20 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
                 "The rollup was taken out while this was read. Try again in a moment."
             ) from failure
         raise
+
+
+def row_within(connection: Connection, seconds: int, question: Select[Any]) -> Row[Any] | None:
+    """Return the one row of ``question``, or None where it takes longer; the snapshot lives on."""
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"SET LOCAL statement_timeout = '{seconds}s'"))
+            row = connection.execute(question).one()
+    except OperationalError as failure:
+        if isinstance(failure.orig, QueryCanceled):
+            return None
+        raise
+    connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'"))
+    return row
 
 
 def _unreachable() -> UnavailableError:

@@ -6,20 +6,20 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, func, select
 
-from data.allowance import UsageType
 from data.cost import models, tokens, total
 from data.errors import BadRequestError
+from data.labels import UsageType
 from data.money import ZERO
 from data.paging import Cursor, Direction, Position
 from data.periods import Span
 from data.query import UsageQuery
 from data.schema import execution, workflow
+from data.selection import Selection, ledger_id, newer_than, older_than, starts_in
 
-_ledger_id: Final = execution.c.id.collate("C")
-_OLDEST_FIRST: Final = (execution.c.started_at, _ledger_id)
-NEWEST_FIRST: Final = (execution.c.started_at.desc(), _ledger_id.desc())
+_OLDEST_FIRST: Final = (execution.c.started_at, ledger_id)
+NEWEST_FIRST: Final = (execution.c.started_at.desc(), ledger_id.desc())
 
 
 class Execution(NamedTuple):
@@ -48,7 +48,7 @@ def executions_of(rows: pd.DataFrame) -> list[Execution]:
     return [Execution._make(row) for row in rows.to_numpy().tolist()]
 
 
-def select_executions(workspace_id: str, window: Span) -> Select[Any]:
+def select_executions(selection: Selection) -> Select[Any]:
     """Select what page and export show of the executions of a window."""
     return (
         select(
@@ -63,8 +63,8 @@ def select_executions(workspace_id: str, window: Span) -> Select[Any]:
             tokens,
             total,
         )
-        .select_from(execution.outerjoin(workflow, workflow.c.id == execution.c.workflow_id))
-        .where(_in_window(workspace_id, window))
+        .select_from(selection.tables)
+        .where(selection.condition)
     )
 
 
@@ -78,7 +78,8 @@ def position_of(connection: Connection, query: UsageQuery) -> Position | None:
     if query.cursor.isprintable():
         row = connection.execute(
             select(execution.c.started_at, execution.c.id).where(
-                _in_window(query.workspace_id, query.window), execution.c.id == query.cursor
+                Selection(query.workspace_id, query.window).condition,
+                execution.c.id == query.cursor,
             )
         ).one_or_none()
     if row is None:
@@ -92,20 +93,26 @@ def position_of(connection: Connection, query: UsageQuery) -> Position | None:
     return Position(row.started_at, row.id)
 
 
-def page_rows(connection: Connection, query: UsageQuery, position: Position | None) -> pd.DataFrame:
-    """Read the page's rows, newest first; tokens as int, everything of dtype ``object``."""
-    statement = select_executions(query.workspace_id, query.window)
+def page_rows(
+    connection: Connection, selection: Selection, query: UsageQuery, position: Position | None
+) -> pd.DataFrame:
+    """Read the page's rows, newest first."""
+    statement = select_executions(selection)
     if position is None:
         statement = statement.order_by(*NEWEST_FIRST)
     elif query.direction is Direction.OLDER:
-        statement = statement.where(_older_than(position)).order_by(*NEWEST_FIRST)
+        statement = statement.where(older_than(position)).order_by(*NEWEST_FIRST)
     else:
-        statement = statement.where(_newer_than(position)).order_by(*_OLDEST_FIRST)
-    result = connection.execute(statement.limit(query.limit))
+        statement = statement.where(newer_than(position)).order_by(*_OLDEST_FIRST)
+    rows = read_executions(connection, statement.limit(query.limit))
+    return rows.iloc[::-1].reset_index(drop=True) if query.direction is Direction.NEWER else rows
+
+
+def read_executions(connection: Connection, statement: Select[Any]) -> pd.DataFrame:
+    """Read what ``select_executions`` selects; tokens as int, everything of dtype ``object``."""
+    result = connection.execute(statement)
     # Tuples, because pandas examines every attribute of a Row.
     rows = pd.DataFrame(list(map(tuple, result.all())), columns=list(result.keys()), dtype=object)
-    if query.direction is Direction.NEWER:
-        rows = rows.iloc[::-1].reset_index(drop=True)
     counted = [None if number is None else int(number) for number in rows["tokens"]]
     rows["tokens"] = pd.Series(counted, dtype=object)
     return rows
@@ -119,7 +126,7 @@ def count_tied(connection: Connection, workspace_id: str, position: Position) ->
         .where(
             execution.c.workspace_id == workspace_id,
             execution.c.started_at == position.started_at,
-            _ledger_id > position.id,
+            ledger_id > position.id,
         )
     ).scalar_one()
     return counted
@@ -129,7 +136,8 @@ def extent_of(
     connection: Connection, workspace_id: str, window: Span
 ) -> tuple[datetime | None, datetime | None]:
     """Return when the first and the last execution of a window started; None where it has none."""
-    at = select(execution.c.started_at).where(_in_window(workspace_id, window)).limit(1)
+    inside = Selection(workspace_id, window).condition
+    at = select(execution.c.started_at).where(inside).limit(1)
     first = at.order_by(execution.c.started_at).scalar_subquery()
     last = at.order_by(execution.c.started_at.desc()).scalar_subquery()
     found = connection.execute(select(first.label("first"), last.label("last"))).one()
@@ -151,31 +159,7 @@ def costs_in(connection: Connection, workspace_ids: Sequence[str], span: Span) -
     """
     rows = connection.execute(
         select(execution.c.started_at, execution.c.id, func.coalesce(total, ZERO).label("cost"))
-        .where(execution.c.workspace_id == func.any(list(workspace_ids)), _starts_in(span))
+        .where(execution.c.workspace_id == func.any(list(workspace_ids)), starts_in(span))
         .order_by(*_OLDEST_FIRST)
     )
     return pd.DataFrame(rows.all(), columns=["started_at", "id", "cost"], dtype=object)
-
-
-def _in_window(workspace_id: str, window: Span) -> ColumnElement[bool]:
-    # Equality, because the index gives its order for one workspace only.
-    return and_(execution.c.workspace_id == workspace_id, _starts_in(window))
-
-
-def _starts_in(span: Span) -> ColumnElement[bool]:
-    return and_(execution.c.started_at >= span.start, execution.c.started_at < span.end)
-
-
-def _older_than(position: Position) -> ColumnElement[bool]:
-    # The first condition alone bounds the index scan.
-    return and_(
-        execution.c.started_at <= position.started_at,
-        or_(execution.c.started_at < position.started_at, _ledger_id < position.id),
-    )
-
-
-def _newer_than(position: Position) -> ColumnElement[bool]:
-    return and_(
-        execution.c.started_at >= position.started_at,
-        or_(execution.c.started_at > position.started_at, _ledger_id > position.id),
-    )

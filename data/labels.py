@@ -2,9 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 DELETED_WORKFLOW: Final = "Deleted workflow"
+
+
+class UsageType(StrEnum):
+    """What a row counts as; the value is the spelling in the API."""
+
+    INCLUDED = "included"
+    ON_DEMAND = "on_demand"
 
 
 def rfc3339(instant: datetime) -> str:

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine, select
 from data.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
 from data.allowance import Crossing, classify
 from data.crossings import Crossings
+from data.detail import Detail
 from data.engine import snapshot
 from data.executions import (
     NEWEST_FIRST,
-    count_tied,
     extent_of,
     latest_start,
     page_rows,
@@ -27,11 +27,13 @@ from data.executions import (
 from data.export import ROW_LIMIT
 from data.labels import rfc3339
 from data.money import trimmed
-from data.paging import Cursor, Direction, Position
-from data.periods import Span, Window, billing_period, billing_periods, billing_periods_of
+from data.paging import Cursor
+from data.periods import Window, billing_period, billing_periods, billing_periods_of
 from data.query import UsageQuery
 from data.rollup.trust import is_installed
+from data.selection import Selection
 from data.sums import Sums, sums_of
+from data.surroundings import count_of, surroundings_of
 from data.totals import Totals
 
 _LOG: Final = logging.getLogger(__name__)
@@ -47,16 +49,16 @@ class Page:
     ``rows`` has the columns id, execution_id, started_at, status, trigger, workflow_id,
     workflow_name (None: deleted), models (list), tokens (int or None), cost (Decimal or None),
     type and on_demand, of dtype ``object``. ``newer`` counts the rows of the window before the
-    first one shown, ``total`` all rows of the window. ``latest`` is when the workspace's last
-    execution started, asked only where the window is empty.
+    first one shown, ``total`` all of them; both are None where counting took too long. ``latest``
+    is when the workspace's last execution started, asked only where there are no rows.
     """
 
     account: Account
     window: Window
     rows: pd.DataFrame
     crossings: list[Crossing]
-    total: int
-    newer: int
+    total: int | None
+    newer: int | None
     next_cursor: Cursor | None
     previous_cursor: Cursor | None
     latest: datetime | None
@@ -124,24 +126,33 @@ class Ledger:
         with snapshot(self._engine) as connection:
             account = account_of(connection, viewer, query.workspace_id, self._scope)
             totals = self._totals(connection)
+            selection = self._selection(totals, account, query)
             position = position_of(connection, query)
-            rows = page_rows(connection, query, position)
-            total, newer = _counts(totals, query, rows, position)
+            rows = page_rows(connection, selection, query, position)
+            around = surroundings_of(totals, selection, query, rows, position)
             periods = billing_periods(list(rows["started_at"]), self.zone)
             crossings = list(self._crossings.of(totals, account, periods).values())
-            latest = None if total else latest_start(connection, query.workspace_id)
-        older = total - newer - len(rows)
+            latest = latest_start(connection, query.workspace_id) if rows.empty else None
         return Page(
             account=account,
             window=query.window,
             rows=classify(rows, crossings),
             crossings=crossings,
-            total=total,
-            newer=newer,
-            next_cursor=_next_cursor(query, rows, position) if older else None,
-            previous_cursor=_previous_cursor(query, rows, position) if newer else None,
+            total=around.total,
+            newer=around.newer,
+            next_cursor=around.next_cursor,
+            previous_cursor=around.previous_cursor,
             latest=latest,
         )
+
+    def _selection(self, totals: Totals, account: Account, query: UsageQuery) -> Selection:
+        """Return the executions that ``query`` means; only a Type needs to know of Crossings."""
+        crossings: Iterable[Crossing] = ()
+        if query.filters.usage_type:
+            extent = extent_of(totals.connection, query.workspace_id, query.window)
+            periods = billing_periods_of(*extent, self.zone)
+            crossings = self._crossings.of(totals, account, periods).values()
+        return Selection(query.workspace_id, query.window, query.filters, tuple(crossings))
 
     def _totals(self, connection: Connection) -> Totals:
         """Return this snapshot's sums; the log tells once when a rollup cannot be trusted."""
@@ -150,6 +161,10 @@ class Ledger:
             _LOG.warning("the rollup is not whole: sums come from the executions. See: verify")
         self._by_rollup = totals.rollup
         return totals
+
+    def _tells_totals(self, viewer: Viewer, account: Account) -> bool:
+        """Tell whether the running total may be told: it can speak of other workspaces too."""
+        return self._scope == "workspace" or viewer.user_id == account.payer_id
 
     def summary(self, viewer: Viewer, query: UsageQuery) -> Summary:
         """Return the sums of the whole window, whatever page ``query`` asks for."""
@@ -165,7 +180,7 @@ class Ledger:
             crossings = self._crossings.of(totals, account, {*periods, last} if last else periods)
             sums = sums_of(totals, query.workspace_id, window, crossings.values())
             running_total = None
-            if last and (self._scope == "workspace" or viewer.user_id == account.payer_id):
+            if last and self._tells_totals(viewer, account):
                 spent = totals.by_span(account.workspace_ids, [last], "cost")["cost"]
                 running_total = trimmed(spent.iloc[0])
         return Summary(
@@ -180,11 +195,11 @@ class Ledger:
     def export(self, viewer: Viewer, query: UsageQuery) -> Iterator[Export]:
         """Open the newest rows of the window for export, whatever page ``query`` asks for."""
         with snapshot(self._engine) as connection:
-            account_of(connection, viewer, query.workspace_id, self._scope)
-            [total] = self._totals(connection).by_span(
-                [query.workspace_id], [query.window], "executions"
-            )["executions"]
-            statement = select_executions(query.workspace_id, query.window)
+            account = account_of(connection, viewer, query.workspace_id, self._scope)
+            totals = self._totals(connection)
+            selection = self._selection(totals, account, query)
+            total = count_of(totals, selection)
+            statement = select_executions(selection)
             with connection.execution_options(yield_per=_EXPORT_BATCH).execute(
                 statement.order_by(*NEWEST_FIRST).limit(ROW_LIMIT)
             ) as rows:
@@ -198,42 +213,10 @@ class Ledger:
                 )
                 yield Export(rows, total)
 
-
-def _counts(
-    totals: Totals, query: UsageQuery, rows: pd.DataFrame, position: Position | None
-) -> tuple[int, int]:
-    """Count the rows of the window, and those of them that come before the page's first one."""
-    window = query.window
-    if position is None or rows.empty:
-        [total] = totals.by_span([query.workspace_id], [window], "executions")["executions"]
-        return total, total if position and query.direction is Direction.OLDER else 0
-    first = _place(rows, 0)
-    later = first.started_at + _MICROSECOND
-    spans = [Span(window.start, later), Span(later, window.end)]
-    older, newer = totals.by_span([query.workspace_id], spans, "executions")["executions"]
-    return older + newer, newer + count_tied(totals.connection, query.workspace_id, first)
-
-
-def _next_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | None) -> Cursor:
-    if not rows.empty:
-        position = _place(rows, -1)
-    elif position:  # nothing newer than this place, so everything older begins with it
-        position = Position(position.started_at + _MICROSECOND, "")
-    else:
-        raise AssertionError("a window without rows has none that are older")
-    return Cursor(query.workspace_id, query.window, position)
-
-
-def _previous_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | None) -> Cursor:
-    if not rows.empty:
-        position = _place(rows, 0)
-    elif position:  # nothing older than this place, so everything newer begins with it
-        position = Position(position.started_at, "")
-    else:
-        raise AssertionError("the first page has no rows that are newer")
-    return Cursor(query.workspace_id, query.window, position)
-
-
-def _place(rows: pd.DataFrame, place: int) -> Position:
-    row = rows.iloc[place]
-    return Position(row["started_at"], row["id"])
+    def execution(self, viewer: Viewer, workspace_id: str, row_id: str) -> Detail:
+        """Return everything known of one execution."""
+        with snapshot(self._engine) as connection:
+            account = account_of(connection, viewer, workspace_id, self._scope)
+            tells_totals = self._tells_totals(viewer, account)
+            totals = self._totals(connection)
+            return Detail.of(totals, self._crossings, account, row_id, tells_totals=tells_totals)

@@ -12,6 +12,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
+from data.errors import BadRequestError
+from data.filters import NO_FILTERS, Filters, is_text
 from data.periods import FIRST_DAY, LAST_DAY, Preset, Window
 
 PAGE_SIZE: Final = 100
@@ -38,7 +40,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Cursor:
-    """A position together with the window and workspace it belongs to.
+    """A position together with the window, the filters and the workspace it belongs to.
 
     It grants nothing: whoever presents one is checked anew. It holds in every process, after a
     restart, and also when the row it names is gone.
@@ -47,20 +49,21 @@ class Cursor:
     workspace_id: str
     window: Window
     position: Position
+    filters: Filters = NO_FILTERS
 
     def encode(self) -> str:
         """Return the cursor as one URL-safe word."""
-        body = json.dumps(
-            [
-                self.workspace_id,
-                _microseconds(self.window.start),
-                _microseconds(self.window.end),
-                self.window.preset,
-                _microseconds(self.position.started_at),
-                self.position.id,
-            ],
-            separators=(",", ":"),
-        ).encode()
+        parts = [
+            self.workspace_id,
+            _microseconds(self.window.start),
+            _microseconds(self.window.end),
+            self.window.preset,
+            _microseconds(self.position.started_at),
+            self.position.id,
+            # Nothing at all without filters: cursors are older than those.
+            *([self.filters.params()] if self.filters else []),
+        ]
+        body = json.dumps(parts, separators=(",", ":")).encode()
         return urlsafe_b64encode(_checksum(body) + body).rstrip(b"=").decode()
 
     @classmethod
@@ -71,16 +74,24 @@ class Cursor:
             checksum, body = raw[:_CHECKSUM_BYTES], raw[_CHECKSUM_BYTES:]
             if checksum != _checksum(body):
                 return None
-            workspace_id, start, end, preset, started_at, row_id = json.loads(body)
+            workspace_id, start, end, preset, started_at, row_id, *filters = json.loads(body)
             cursor = cls(
                 workspace_id,
                 Window(_instant(start), _instant(end), None if preset is None else Preset(preset)),
                 Position(_instant(started_at), row_id),
+                Filters.parse(*filters) if filters else NO_FILTERS,
             )
-        except (ValueError, TypeError, OverflowError, RecursionError):
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+            BadRequestError,
+        ):
             return None
         # The checksum is no secret: what fits it may still be more than the database can take.
-        if not (_is_text(workspace_id) and _is_text(row_id)):
+        if not (is_text(workspace_id) and is_text(row_id)):
             return None
         # One spelling per cursor: base64 itself ignores stray characters and trailing bits.
         return cursor if cursor.encode() == word else None
@@ -96,13 +107,6 @@ def _instant(microseconds: int) -> datetime:
     if not FIRST_DAY - _DAY <= instant.date() <= LAST_DAY + 2 * _DAY:
         raise ValueError("a cursor speaks of days that windows can have")
     return instant
-
-
-def _is_text(value: object) -> bool:
-    """Tell whether PostgreSQL could hold ``value`` as text."""
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _checksum(body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The question that screen and API ask: one workspace, one window, one page of it.
+"""The question that screen and API ask: a workspace, a window, filters, one page of all that.
 
 The only parser of parameters. Whatever is unknown, empty, doubled, malformed or contradictory is
 refused with a sentence that says what to send instead.
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Final, Self
 
 from data.errors import BadRequestError
+from data.filters import FILTER_PARAMS, NO_FILTERS, REPEATABLE_PARAMS, Filters
 from data.paging import PAGE_SIZE, Cursor, Direction
 from data.periods import (
     DEFAULT_PRESET,
@@ -25,6 +26,7 @@ from data.periods import (
 
 WINDOW_PARAMS: Final = ("preset", "from", "to")
 CURSOR_PARAMS: Final = tuple(direction.value for direction in Direction)
+PAGE_PARAMS: Final = (*WINDOW_PARAMS, *FILTER_PARAMS, *CURSOR_PARAMS)
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(
@@ -36,7 +38,7 @@ _LOST_PLUS: Final = re.compile(r".*[Tt][0-9:.]+ [0-9]{2}:[0-9]{2}")
 
 @dataclass(frozen=True)
 class UsageQuery:
-    """A page of a window of a workspace.
+    """A page of what ``filters`` leave of a window of a workspace.
 
     ``cursor`` is where the page begins: a Cursor, or the ``id`` of a row of the window, or None
     for the newest rows; ``direction`` says which way to read from it.
@@ -47,6 +49,7 @@ class UsageQuery:
     limit: int = PAGE_SIZE
     cursor: Cursor | str | None = None
     direction: Direction = Direction.OLDER
+    filters: Filters = NO_FILTERS
 
     @classmethod
     def parse(
@@ -56,7 +59,7 @@ class UsageQuery:
         workspace_id: str | None,
         now: datetime,
         zone: tzinfo,
-        known: Sequence[str] = (*WINDOW_PARAMS, *CURSOR_PARAMS),
+        known: Sequence[str] = PAGE_PARAMS,
     ) -> Self:
         """Read query-string parameters, each with all the values it was given.
 
@@ -64,24 +67,23 @@ class UsageQuery:
         ``workspace_id`` is not known from elsewhere, ``workspaceId`` has to name it.
         """
         single = single_values(params, known)
-        workspace_id = single.get("workspaceId", workspace_id)
-        if workspace_id is None:
-            raise BadRequestError(
-                "workspaceId is missing; /api/billing/workspaces lists yours.",
-                param="workspaceId",
-                code="parameter_missing",
-            )
+        workspace_id = workspace_named(single, workspace_id)
         direction, cursor = _cursor(single, workspace_id)
         window = _window(single, now, zone)
+        filters = Filters.parse(params)
         if isinstance(cursor, Cursor):
             window = _agreed(cursor, window, single, direction)
+            filters = _same_filters(cursor, filters, direction)
         elif window is None:
             window = resolve(DEFAULT_PRESET, now, zone)
-        return cls(workspace_id, window, _limit(single), cursor, direction)
+        return cls(workspace_id, window, _limit(single), cursor, direction, filters)
 
 
 def single_values(params: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[str, str]:
-    """Return the one value of each parameter; refuse what is unknown, doubled or empty."""
+    """Return the one value of each parameter; refuse what is unknown, doubled or empty.
+
+    Parameters that may be repeated are left to who reads them all.
+    """
     single: dict[str, str] = {}
     for name, values in params.items():
         if name not in known:
@@ -92,20 +94,33 @@ def single_values(params: Mapping[str, Sequence[str]], known: Sequence[str]) -> 
                 param=name[:80],
                 code="parameter_unknown",
             )
-        if len(values) > 1:
+        if len(values) > 1 and name not in REPEATABLE_PARAMS:
             raise BadRequestError(
                 f"{name} was given {len(values)} times; send it once.",
                 param=name,
                 code="parameter_repeated",
             )
-        if not values or not values[0]:
+        if not all(values or [""]):
             raise BadRequestError(
                 f"{name} is empty; give it a value or leave it out.",
                 param=name,
                 code="parameter_empty",
             )
-        single[name] = values[0]
+        if name not in REPEATABLE_PARAMS:
+            single[name] = values[0]
     return single
+
+
+def workspace_named(single: Mapping[str, str], known: str | None) -> str:
+    """Return the workspace that ``workspaceId`` names; it has to, where none is ``known``."""
+    workspace_id = single.get("workspaceId", known)
+    if workspace_id is None:
+        raise BadRequestError(
+            "workspaceId is missing; /api/billing/workspaces lists yours.",
+            param="workspaceId",
+            code="parameter_missing",
+        )
+    return workspace_id
 
 
 def _cursor(single: dict[str, str], workspace_id: str) -> tuple[Direction, Cursor | str | None]:
@@ -150,6 +165,18 @@ def _agreed(
             code="cursor_mismatch",
         )
     return kept
+
+
+def _same_filters(cursor: Cursor, filters: Filters, direction: Direction) -> Filters:
+    """Return the cursor's own filters, if nothing beside it asks for others."""
+    if filters and filters != cursor.filters:
+        raise BadRequestError(
+            f"The {direction.value} cursor belongs to other filters. Send those that it came from, "
+            "or leave the cursor out.",
+            param=direction.value,
+            code="cursor_mismatch",
+        )
+    return cursor.filters
 
 
 def _window(single: dict[str, str], now: datetime, zone: tzinfo) -> Window | None:

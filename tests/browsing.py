@@ -21,8 +21,8 @@ from werkzeug.serving import make_server
 from app import create_app
 from data import demo
 from data.access import Viewer
-from data.allowance import UsageType
 from data.engine import connect
+from data.labels import UsageType
 from data.ledger import Ledger
 from data.ledger import Page as LedgerPage
 from data.periods import Window

@@ -138,7 +138,8 @@ def test_every_endpoint_and_every_parameter_is_described(
         if rule.rule.startswith("/api/billing/")
     }
     assert set(document["paths"]) == served
-    window = ["workspaceId", "preset", "from", "to"]
+    filters = ["workflow", "model", "trigger", "type", "status", "q", "min_cost_usd"]
+    window = ["workspaceId", "preset", "from", "to", *filters]
     named = {
         path: [parameter["name"] for parameter in item["get"].get("parameters", [])]
         for path, item in document["paths"].items()
@@ -154,7 +155,8 @@ def test_every_endpoint_and_every_parameter_is_described(
         for parameter in item["get"].get("parameters", []):
             assert parameter["description"]
             assert parameter["required"] == (parameter["name"] == "workspaceId")
-    limit = document["paths"]["/api/billing/usage"]["get"]["parameters"][4]["schema"]
+    parameters = document["paths"]["/api/billing/usage"]["get"]["parameters"]
+    [limit] = [each["schema"] for each in parameters if each["name"] == "limit"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 100, 100)
     preset = document["paths"]["/api/billing/usage"]["get"]["parameters"][1]["schema"]
     assert preset["enum"] == ["1d", "7d", "30d", "mtd", "last_month"]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.allowance import Crossing, UsageType, classify, first_above
+from data.allowance import Crossing, classify, first_above
+from data.labels import UsageType
 from data.paging import Position
 from data.periods import BillingPeriod, billing_period
 from tests.platform import utc

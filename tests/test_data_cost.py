@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from data.cost import models_of, tokens_of, total_of
+from data.cost import models_of, received_of, sent_of, tokens_of, total_of
 from tests.platform import Platform
 
 CURRENT: Final = """{
@@ -80,6 +80,8 @@ def test_a_cost_of_another_shape_is_unknown_in_every_respect(
 ) -> None:
     assert read(platform, total_of, cost) is None
     assert read(platform, tokens_of, cost) is None
+    assert read(platform, sent_of, cost) is None
+    assert read(platform, received_of, cost) is None
     assert read(platform, models_of, cost) == []
 
 
@@ -145,6 +147,31 @@ def test_tokens_are_the_total_or_else_what_went_in_and_out(
 )
 def test_tokens_that_are_no_whole_number_are_unknown(platform: Platform, tokens: str) -> None:
     assert read(platform, tokens_of, f'{{"tokens": {tokens}}}') is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "sent", "received"),
+    [
+        ('{"input": 1200, "output": 643, "total": 9}', 1200, 643),
+        ('{"prompt": 10, "completion": 5, "total": 15}', 10, 5),
+        ('{"input": 7, "completion": 5}', 7, 5),
+        ('{"input": 7, "prompt": 70, "output": 5, "completion": 50}', 7, 5),
+        ('{"input": null, "prompt": 70, "output": 5.0}', 70, 5),
+        ('{"input": 0, "output": 1e3}', 0, 1000),
+        ('{"input": 7}', 7, None),
+        ('{"output": 5}', None, 5),
+        ('{"input": -1, "output": 0.5}', None, None),
+        ('{"input": "7", "output": true}', None, None),
+        # What is there but no number is not made good by the older key.
+        ('{"input": "?", "prompt": 70}', None, None),
+        *((tokens, None, None) for tokens in ("77", "null", "[]", '"5"', "true", '{"total": 5}')),
+    ],
+)
+def test_what_went_in_and_what_came_out_are_known_each_by_itself(
+    platform: Platform, tokens: str, sent: int | None, received: int | None
+) -> None:
+    assert read(platform, sent_of, f'{{"tokens": {tokens}}}') == sent
+    assert read(platform, received_of, f'{{"tokens": {tokens}}}') == received
 
 
 # Rule 10: models.

@@ -380,6 +380,7 @@ def test_the_ledger_answers_the_reader(database: str) -> None:
     query = UsageQuery.parse({}, workspace_id="ws_support", now=NOW, zone=ZoneInfo("UTC"))
     viewer = Viewer(demo.DEMO_VIEWER_ID)
     page = ledger.page(viewer, query)
+    assert page.total is not None
     assert page.total > len(page.rows) == query.limit
     assert page.account.limit == value(database, LIMIT)
     assert [each.id for each in ledger.workspaces(viewer)] == [

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, text
 
 from data.access import LimitScope, Viewer
-from data.allowance import UsageType
 from data.errors import NotFoundError
+from data.labels import UsageType
 from data.ledger import Page
 from data.paging import Direction
 from data.periods import Window
@@ -788,7 +788,11 @@ def in_state(page: Page) -> str:
         ("dear", Decimal(2), Decimal("20.5"), 3),
     ]:
         newer = 60 - 1 - int(rows[0]["id"].removeprefix("run-"))
-        agrees = [page.account.limit == limit, page.total == 60 + extra, page.newer == newer]
+        agrees = [
+            page.account.limit == limit,
+            page.total == 60 + extra,
+            page.newer == newer,
+        ]
         for row in rows:
             after = cost * (int(row["id"].removeprefix("run-")) + 1 + extra)
             part = min(cost, max(Decimal(0), after - limit))
@@ -844,7 +848,11 @@ def test_an_empty_window_says_when_the_workspace_was_last_used(platform: Platfor
     window = Window(NOON + MICROSECOND, NOON + timedelta(days=1))
     page = first_page(platform.ledger(), window=window)
     assert (ids(page), page.total, page.newer, page.latest) == ([], 0, 0, NOON)
-    assert (page.next_cursor, page.previous_cursor, page.crossings) == (None, None, [])
+    assert (page.next_cursor, page.previous_cursor, page.crossings) == (
+        None,
+        None,
+        [],
+    )
     assert first_page(platform.ledger()).latest is None
 
 

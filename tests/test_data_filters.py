@@ -1,0 +1,189 @@
+"""Filters: which rows they leave, in page, sums and cursors, and what they never change."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import BadRequestError
+from data.filters import NO_FILTERS, Filters
+from data.paging import Cursor, Direction
+from data.query import UsageQuery
+from tests.platform import ALWAYS, VIEWER, WORKSPACE, Platform, Run, labels, rows_of, utc
+
+START: Final = utc("2026-10-30")
+COSTS: Final = (
+    '{"total": 1, "models": {"gpt-4o": {"total": 1}}}',
+    '{"total": 0.5, "models": {"gpt-4o": {"total": 0.2}, "o4-mini": {"total": 0.25}}}',
+    '{"total": "2.25", "model": "gpt-4o"}',
+    '{"total": 0.1, "models": {"": {"total": 1}}, "model": "solo"}',
+    '{"total": 0, "models": []}',
+    '{"models": {"o4-mini": {}}, "model": "solo"}',
+    None,
+)
+NAMES: Final = {"w1": "Invoice, intake", "w2": "100% Refund_review", "w3": "ÄRGER"}
+RUNS: Final = [
+    Run(
+        f"run-{place:03}",
+        START + place * timedelta(minutes=47),
+        COSTS[place % len(COSTS)],
+        workflow=(*NAMES, None)[place % 4],
+        trigger=("api", "chat", "schedule")[place % 3],
+        status=("completed", "failed", "running", "pending", "cancelled")[place % 5],
+    )
+    for place in range(160)
+]
+OPTIONS: Final[dict[str, list[str]]] = {
+    "workflow": [*NAMES, "deleted", "nowhere"],
+    "model": ["gpt-4o", "o4-mini", "solo", "none"],
+    "trigger": ["api", "chat", "schedule", "webhook"],
+    "type": ["included", "on_demand"],
+    "status": ["completed", "failed", "running", "pending"],
+}
+
+
+@pytest.fixture(scope="module")
+def shelf(any_stage: Platform) -> Platform:
+    """Fill a database with 160 executions of every kind, in two months, over the limit in both."""
+    any_stage.clear()
+    any_stage.account(20)
+    for workflow_id, name in NAMES.items():
+        any_stage.workflow(workflow_id, name)
+    any_stage.runs(RUNS)
+    return any_stage
+
+
+def filters_of(**params: list[str]) -> Filters:
+    return Filters.parse(params)
+
+
+some_filters = st.fixed_dictionaries(
+    {},
+    optional={
+        **{
+            name: st.lists(st.sampled_from(words), min_size=1, max_size=3, unique=True)
+            for name, words in OPTIONS.items()
+        },
+        "q": st.sampled_from(
+            ["invoice", "100%", "d_r", "ärger", "DELETED", "n-run-01", "%", "zz"]
+        ).map(lambda word: [word]),
+        "min_cost_usd": st.sampled_from([["0"], ["0.5"], ["0.500"], ["3"]]),
+    },
+).map(Filters.parse)
+
+
+def passes(row: dict[str, Any], filters: Filters) -> bool:
+    """Say by the words of the contract whether a row passes."""
+    name = row["workflow_name"] or "Deleted workflow"
+    q = (filters.q or "").casefold()
+    least = filters.min_cost_usd
+    return all(
+        (
+            not filters.workflow or (row["workflow_id"] or "deleted") in filters.workflow,
+            not filters.model or bool(set(filters.model) & set(row["models"])),
+            not filters.trigger or row["trigger"] in filters.trigger,
+            not filters.type or row["type"] in filters.type,
+            not filters.status or row["status"] in filters.status,
+            q in name.casefold() or q in row["execution_id"].casefold(),
+            least is None or (row["cost"] is not None and row["cost"] >= least),
+        )
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(filters=some_filters, limit=st.sampled_from([7, 100]))
+def test_pages_hold_the_rows_that_pass_with_their_own_types(
+    shelf: Platform, filters: Filters, limit: int
+) -> None:
+    ledger = shelf.ledger()
+    everything: list[dict[str, Any]] = []
+    for page in _pages(shelf, NO_FILTERS, 100):
+        everything += rows_of(page)
+    expected = [row for row in everything if passes(row, filters)]
+    found: list[dict[str, Any]] = []
+    for page in _pages(shelf, filters, limit):
+        assert (page.newer, page.total) == (len(found), len(expected))
+        found += rows_of(page)
+    assert found == expected
+    if found:
+        back = ledger.page(
+            VIEWER,
+            UsageQuery(WORKSPACE, ALWAYS, limit, found[-1]["id"], Direction.NEWER, filters),
+        )
+        assert rows_of(back) == expected[:-1][-limit:]
+    with ledger.export(VIEWER, UsageQuery(WORKSPACE, ALWAYS, filters=filters)) as export:
+        assert export.total == len(expected)
+        assert [row.id for row in export.rows] == [row["id"] for row in expected]
+
+
+def _pages(shelf: Platform, filters: Filters, limit: int) -> Any:
+    cursor: Cursor | None = None
+    while True:
+        query = UsageQuery(WORKSPACE, ALWAYS, limit, cursor, Direction.OLDER, filters)
+        page = shelf.ledger().page(VIEWER, query)
+        yield page
+        if page.next_cursor is None:
+            return
+        cursor = Cursor.decode(page.next_cursor.encode())
+        assert cursor == page.next_cursor
+
+
+def test_a_filter_changes_no_label(shelf: Platform) -> None:
+    ledger = shelf.ledger()
+    everything = labels(ledger.page(VIEWER, UsageQuery(WORKSPACE, ALWAYS)))
+    for name, words in OPTIONS.items():
+        for word in words:
+            query = UsageQuery(WORKSPACE, ALWAYS, filters=filters_of(**{name: [word]}))
+            found = labels(ledger.page(VIEWER, query))
+            assert {row: everything[row] for row in found if row in everything}.items() <= (
+                found.items()
+            )
+
+
+def test_rows_that_take_too_long_to_count_are_shown_without_their_number(
+    shelf: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filters = filters_of(trigger=["api"])
+    counted = list(_pages(shelf, filters, 25))
+    monkeypatch.setattr("data.surroundings.row_within", lambda *_: None)
+    for page, before in zip(_pages(shelf, filters, 25), counted, strict=True):
+        assert (page.total, page.newer) == (None, None)
+        assert rows_of(page) == rows_of(before)
+        assert (page.next_cursor, page.previous_cursor) == (
+            before.next_cursor,
+            before.previous_cursor,
+        )
+
+
+@given(filters=some_filters)
+def test_filters_survive_their_parameters(filters: Filters) -> None:
+    assert Filters.parse(filters.params()) == filters
+    assert bool(filters) is bool(filters.params())
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        ({"type": ["on-demand"]}, "type"),
+        ({"min_cost_usd": ["1e3"]}, "min_cost_usd"),
+        ({"min_cost_usd": ["-1"]}, "min_cost_usd"),
+        ({"min_cost_usd": ["$5"]}, "min_cost_usd"),
+        ({"min_cost_usd": ["0," + "5"]}, "min_cost_usd"),
+        ({"q": ["a" * 201]}, "q"),
+        ({"q": ["a\0b"]}, "q"),
+        ({"model": ["\ud800"]}, "model"),
+        ({"workflow": ["w"] * 51}, "workflow"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(params: dict[str, list[str]], param: str) -> None:
+    with pytest.raises(BadRequestError) as refusal:
+        Filters.parse(params)
+    assert refusal.value.param == param
+
+
+def test_the_order_of_values_makes_no_other_filter() -> None:
+    assert filters_of(model=["b", "a", "b"]) == filters_of(model=["a", "b"])
+    assert filters_of(min_cost_usd=["0.50"]) == Filters(min_cost_usd=Decimal("0.5"))
