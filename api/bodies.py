@@ -8,7 +8,7 @@ from data.access import Workspace
 from data.detail import Detail
 from data.executions import Execution, executions_of
 from data.labels import rfc3339, workflow_label
-from data.ledger import Page, Summary
+from data.ledger import Page
 from data.money import plain
 from data.paging import Direction
 from data.periods import Window
@@ -27,29 +27,11 @@ def usage_list(page: Page, query: UsageQuery, settings: Settings) -> models.Usag
         has_more=onward is not None,
         next_cursor=page.next_cursor and page.next_cursor.encode(),
         previous_cursor=page.previous_cursor and page.previous_cursor.encode(),
-        period=_period(page.window, settings),
+        period=period_of(page.window, settings),
         as_of=rfc3339(page.account.as_of),
         data=[
             _execution(row, page.account.workspace.id, settings) for row in executions_of(page.rows)
         ],
-    )
-
-
-def usage_summary(summary: Summary, settings: Settings) -> models.UsageSummary:
-    """Return the sums of a window."""
-    crossing = summary.crossing
-    return models.UsageSummary(
-        period=_period(summary.window, settings),
-        as_of=rfc3339(summary.account.as_of),
-        executions=summary.sums.executions,
-        tokens=summary.sums.tokens,
-        cost_usd=plain(summary.sums.cost),
-        included_usd=plain(summary.sums.included),
-        on_demand_usd=plain(summary.sums.on_demand),
-        unknown=summary.sums.unknown,
-        limit_usd=_dollars(summary.account.limit),
-        crossed_at=crossing and rfc3339(crossing.position.started_at),
-        running_total_usd=_dollars(summary.running_total),
     )
 
 
@@ -97,7 +79,8 @@ def workspace_list(workspaces: Sequence[Workspace], settings: Settings) -> model
     )
 
 
-def _period(window: Window, settings: Settings) -> models.Period:
+def period_of(window: Window, settings: Settings) -> models.Period:
+    """Return a window as it was resolved."""
     return models.Period(
         from_=rfc3339(window.start),
         to=rfc3339(window.end),

@@ -211,27 +211,6 @@ class UsageExecution(Execution):
     log_url: str | None = Field(description="Null where the host platform's address is not set.")
 
 
-class UsageSummary(Model):
-    """Sums over the whole window, and the limit of the billing period that holds its end."""
-
-    object: Literal["usage_summary"] = "usage_summary"
-    period: Period
-    as_of: Instant
-    executions: int
-    tokens: int
-    cost_usd: Dollars = Field(description="`included_usd` and `on_demand_usd` together.")
-    included_usd: Dollars
-    on_demand_usd: Dollars
-    unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
-    limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
-    crossed_at: Instant | None = Field(
-        description="When the payer crossed the limit in that billing period."
-    )
-    running_total_usd: Dollars | None = Field(
-        description="The payer's total of that billing period; told to the payer only."
-    )
-
-
 class Workspace(Model):
     """A workspace that the viewer may see."""
 

@@ -19,8 +19,8 @@ from openapi_pydantic import (
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
-from api import models
-from data.export import COLUMNS, ROW_LIMIT
+from api import figure_models, file_models, models
+from data.export import COLUMNS, MORE_COLUMNS, ROW_LIMIT
 
 VERSION: Final = "0.1.0"
 
@@ -76,15 +76,31 @@ def document(prefix: str) -> dict[str, Any]:
                 "Sums over the whole window",
                 "They equal the sums of all pages to the last digit.",
                 models.FilterParams,
-                _body(models.UsageSummary, "The sums."),
+                _body(figure_models.UsageSummary, "The sums."),
+            ),
+            "/api/billing/usage/series": _get(
+                "chartUsage",
+                "The course of the window's costs",
+                "By the hour for a day or two, by the day up to 400 of them, else by the month.",
+                figure_models.SeriesParams,
+                _body(figure_models.UsageSeries, "The course."),
             ),
             "/api/billing/usage/export": _get(
                 "exportUsage",
                 "The window as CSV",
                 f"The newest {ROW_LIMIT:,} rows, newest first, with the columns "
-                f"`{','.join(COLUMNS)}`. A connection that breaks off is an incomplete file.",
-                models.FilterParams,
+                f"`{','.join(COLUMNS)}`; extended by `{','.join(MORE_COLUMNS)}`. A connection that "
+                "breaks off is an incomplete file.",
+                file_models.ExportParams,
                 _file(),
+            ),
+            "/api/billing/usage/export/manifest": _get(
+                "describeExport",
+                "What proves a file of the window complete",
+                "Describes the file that the same question gives now: as long as nothing changed, "
+                "its bytes have this hash.",
+                file_models.ManifestParams,
+                _body(file_models.ExportManifest, "The manifest."),
             ),
             "/api/billing/usage/execution": _get(
                 "getExecution",
@@ -171,11 +187,14 @@ def _body(model: type[BaseModel], description: str) -> Response:
 
 def _file() -> Response:
     return Response(
-        description="The file.",
-        content={"text/csv": MediaType(media_type_schema=Schema(type="string"))},
+        description="The file; with `manifest=1`, the archive that holds it.",
+        content={
+            "text/csv": MediaType(media_type_schema=Schema(type="string")),
+            "application/zip": MediaType(media_type_schema=Schema(type="string")),
+        },
         headers={
             "Content-Disposition": _header(
-                "`attachment` with `usage-<workspaceId>-<YYYY-MM-DD>.csv`."
+                "`attachment` with `usage-<workspaceId>-<YYYY-MM-DD>.csv`, or `.zip`."
             ),
             "X-Export-Truncated": _header(
                 "1 where the window holds more rows than the file.", enum=["0", "1"]

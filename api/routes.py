@@ -1,27 +1,21 @@
 """The endpoints: each reads a UsageQuery, asks the ledger, and answers with a typed body."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime
-from itertools import chain, islice
+from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote
 
 import orjson
-from flask import Blueprint, Response, render_template_string, request
+from flask import Blueprint, Response, render_template_string
 from pydantic import BaseModel
 
-from api import bodies, errors, openapi
-from api.models import ExecutionParams, FilterParams, ListParams, WindowParams
+from api import bodies, errors, exporting, figure_bodies, openapi
+from api.asking import params_given, params_known, query_of
+from api.figure_models import SeriesParams
+from api.models import ExecutionParams, FilterParams, ListParams
 from data.access import Viewer
 from data.errors import BadRequestError
-from data.export import ROW_LIMIT, file_name, write_csv
 from data.ledger import Ledger
-from data.query import UsageQuery, single_values, workspace_named
+from data.query import Split, single_values, workspace_named
 from settings import Settings
-
-_LINES_A_CHUNK: Final = 500
 
 _DOCS: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -48,14 +42,23 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
     @api.get("/billing/usage")
     def usage() -> Response:
         viewer = identify()
-        query = _query(ledger, viewer, ListParams)
+        query = query_of(ledger, viewer, ListParams)
         return _json(bodies.usage_list(ledger.page(viewer, query), query, settings))
 
     @api.get("/billing/usage/summary")
     def summary() -> Response:
         viewer = identify()
-        query = _query(ledger, viewer, FilterParams)
-        return _json(bodies.usage_summary(ledger.summary(viewer, query), settings))
+        query = query_of(ledger, viewer, FilterParams)
+        return _json(figure_bodies.usage_summary(ledger.summary(viewer, query), settings))
+
+    @api.get("/billing/usage/series")
+    def series() -> Response:
+        viewer = identify()
+        query = query_of(ledger, viewer, SeriesParams)
+        split = Split.parse(params_given())
+        return _json(
+            figure_bodies.usage_series(ledger.figures(viewer, query, split), split, settings)
+        )
 
     @api.get("/billing/usage/execution")
     def execution() -> Response:
@@ -67,13 +70,31 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
 
     @api.get("/billing/usage/export")
     def export() -> Response:
-        return _export(ledger, identify())
+        return exporting.export(ledger, identify())
+
+    @api.get("/billing/usage/export/manifest")
+    def manifest() -> Response:
+        return _json(exporting.manifest(ledger, identify()))
 
     @api.get("/billing/workspaces")
     def workspaces() -> Response:
         viewer = identify()
-        single_values(request.args.to_dict(flat=False), known=())
+        single_values(params_given(), known=())
         return _json(bodies.workspace_list(ledger.workspaces(viewer), settings))
+
+    _describe(api, settings)
+
+    @api.get("/", defaults={"rest": ""})
+    @api.get("/<path:rest>")
+    def unknown(rest: str) -> Response:
+        del rest
+        return errors.not_found()
+
+    return api
+
+
+def _describe(api: Blueprint, settings: Settings) -> None:
+    """Serve the description of the API, to programs and to people."""
 
     @api.get("/openapi.json")
     def document() -> Response:
@@ -90,27 +111,9 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
             icon=f"{settings.url_prefix}_favicon.ico",
         )
 
-    @api.get("/", defaults={"rest": ""})
-    @api.get("/<path:rest>")
-    def unknown(rest: str) -> Response:
-        del rest
-        return errors.not_found()
-
-    return api
-
-
-def _query(ledger: Ledger, viewer: Viewer, params: type[WindowParams]) -> UsageQuery:
-    return UsageQuery.parse(
-        request.args.to_dict(flat=False),
-        workspace_id=viewer.workspace_id,
-        now=datetime.now(UTC),
-        zone=ledger.zone,
-        known=_known(params),
-    )
-
 
 def _execution_named(viewer: Viewer) -> tuple[str, str]:
-    single = single_values(request.args.to_dict(flat=False), _known(ExecutionParams))
+    single = single_values(params_given(), params_known(ExecutionParams))
     workspace_id = workspace_named(single, viewer.workspace_id)
     if "id" not in single:
         raise BadRequestError(
@@ -119,43 +122,5 @@ def _execution_named(viewer: Viewer) -> tuple[str, str]:
     return workspace_id, single["id"]
 
 
-def _known(params: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in params.model_fields.items()]
-
-
 def _json(body: BaseModel) -> Response:
     return Response(body.model_dump_json(by_alias=True), mimetype="application/json")
-
-
-def _export(ledger: Ledger, viewer: Viewer) -> Response:
-    """Stream the file; what goes wrong before its first rows is still told as an error."""
-    now = datetime.now(UTC)
-    query = _query(ledger, viewer, FilterParams)
-    with ExitStack() as stack:
-        answer = stack.enter_context(ledger.export(viewer, query))
-        chunks = _chunks(write_csv(answer.rows))
-        # Only its length tells a client of HTTP/1.0 a short file from a whole one.
-        whole = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        body = b"".join(chunks) if whole else chain([next(chunks)], chunks)
-        response = Response(body, mimetype="text/csv")
-        if not whole:
-            response.call_on_close(stack.pop_all().close)
-    name = file_name(query.workspace_id, now, ledger.zone)
-    response.headers["Content-Disposition"] = _attachment(name)
-    response.headers["X-Export-Truncated"] = "1" if answer.total > ROW_LIMIT else "0"
-    response.headers["X-Export-Row-Limit"] = str(ROW_LIMIT)
-    return response
-
-
-def _attachment(name: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
-    # The second form is for ids beyond ASCII only: RFC 6266.
-    beyond = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
-    return f'attachment; filename="{plain}"{beyond}'
-
-
-def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
-    """Gather lines, so that not every one of them is sent by itself."""
-    rest = iter(lines)
-    while gathered := "".join(islice(rest, _LINES_A_CHUNK)):
-        yield gathered.encode()

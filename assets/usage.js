@@ -5,6 +5,7 @@
 
   const CALLBACKS = "_dash-update-component";
   const TABLE = "usage-table.data";
+  const DATE_LINK = '#usage-table td[data-dash-column="date"] a[href]';
 
   const THEMES = { system: "System", light: "Light", dark: "Dark" };
 
@@ -145,6 +146,45 @@
     true
   );
 
+  function executionIn(address) {
+    return new URLSearchParams(address.search).get("execution");
+  }
+
+  function searchWith(execution) {
+    const params = new URLSearchParams(window.location.search);
+    params.delete("execution");
+    if (execution) params.set("execution", execution);
+    const search = params.toString();
+    return search && "?" + search;
+  }
+
+  /* The panel opens at once, empty, and is filled when the answer is here. */
+  function openRow(id) {
+    const { set_props } = window.dash_clientside;
+    set_props("usage-opened-title", { children: null });
+    set_props("usage-opened-body", { children: null });
+    set_props("usage-opened", { is_open: true });
+    set_props("usage-opened-row", { data: { id, pathname: window.location.pathname } });
+  }
+
+  window.addEventListener("popstate", () => {
+    const id = executionIn(window.location);
+    if (id) openRow(id);
+    else window.dash_clientside.set_props("usage-opened", { is_open: false });
+  });
+
+  /* A date opens its row without leaving the page; other clicks on it are the browser's own. */
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const link = event.target.closest && event.target.closest(DATE_LINK);
+    if (!link) return;
+    event.preventDefault();
+    const id = executionIn(link);
+    window.dash_clientside.set_props("usage-location", { search: searchWith(id) });
+    openRow(id);
+  });
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     usage: {
       chooseTheme: function () {
@@ -154,6 +194,19 @@
       },
       closeQuestion: function () {
         return true;
+      },
+      openRow: function () {
+        if (executionIn(window.location)) openRow(executionIn(window.location));
+        return window.dash_clientside.no_update;
+      },
+      closeRow: function (isOpen) {
+        const { callback_context, set_props, no_update } = window.dash_clientside;
+        if (callback_context.triggered_id === "usage-opened-close") {
+          set_props("usage-opened", { is_open: false });
+        } else if (!isOpen && executionIn(window.location)) {
+          set_props("usage-location", { search: searchWith(null) });
+        }
+        return no_update;
       },
       /* A new page of the ledger is read from its top, under its own name. */
       turnPage: function (view) {

@@ -1,17 +1,21 @@
 """Export CSV: the button, the question before a window that one file cannot hold, the file."""
 
+from base64 import b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from components import formats, ids, notice
+from components import export_menu, formats, ids, notice
+from components.aria import aria
 from data.access import Viewer
+from data.choice import ExportChoice
 from data.errors import BadRequestError, UsageError
 from data.export import ROW_LIMIT, file_name, write_csv
-from data.ledger import Ledger
+from data.ledger import Export, Ledger
+from data.manifest import ProvenFile
 from data.query import UsageQuery
 from links import params_of, workspace_in
 from settings import Settings
@@ -28,12 +32,16 @@ OUTPUTS: Final = {
 
 
 def layout() -> Component:
-    """Return the button and the place of its file."""
+    """Return the button, its menu and the place of its file."""
     return html.Div(
         [
             html.Button("Export CSV", id=ids.EXPORT, className="btn", type="button"),
+            export_menu.layout(),
             dcc.Download(id=ids.DOWNLOAD),
-        ]
+        ],
+        className="usage-export",
+        role="group",
+        **aria(label="Export"),
     )
 
 
@@ -61,34 +69,40 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             "export": Input(ids.EXPORT, "n_clicks"),
             "confirm": Input(ids.CONFIRM, "n_clicks"),
         },
-        state={"shown": State(ids.VIEW, "data"), "pathname": State(ids.LOCATION, "pathname")},
+        state={
+            "shown": State(ids.VIEW, "data"),
+            "pathname": State(ids.LOCATION, "pathname"),
+            "chosen": export_menu.STATES,
+        },
         running=[
             (Output(ids.EXPORT, "disabled"), True, False),
             (Output(ids.EXPORT, "children"), "Exporting …", "Export CSV"),
         ],
         prevent_initial_call=True,
     )
-    def export(export: int, confirm: int, shown: Any, pathname: str) -> dict[str, Any]:
+    def export(
+        export: int, confirm: int, shown: Any, pathname: str, chosen: dict[str, Any]
+    ) -> dict[str, Any]:
         del export, confirm
-        window = shown.get("window") if isinstance(shown, dict) else None
+        shown = shown if isinstance(shown, dict) else {}
+        window = params_of(shown.get("window"))
         now = datetime.now(UTC)
         try:
             if not window:
                 raise BadRequestError("There is no window on the screen yet. Choose one first.")
             query = UsageQuery.parse(
-                params_of(window),
+                window | _filters(shown.get("filters")),
                 workspace_id=workspace_in(pathname, settings.url_prefix),
                 now=now,
                 zone=ledger.zone,
             )
-            with ledger.export(identify(), query) as answer:
+            choice = export_menu.choice_of(chosen)
+            with ledger.export(identify(), query, choice) as answer:
                 if answer.total > ROW_LIMIT and ctx.triggered_id != ids.CONFIRM:
                     return _asked(answer.total)
-                text = "".join(write_csv(answer.rows))
+                return _sent(_file(answer, query, choice, now, ledger.zone))
         except UsageError as error:
             return _failed(error)
-        name = file_name(query.workspace_id, now, ledger.zone)
-        return _sent({"content": text, "filename": name, "type": "text/csv;charset=utf-8"})
 
     app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
         ClientsideFunction("usage", "closeQuestion"),
@@ -97,6 +111,34 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         Input(ids.VIEW, "data"),
         prevent_initial_call=True,
     )
+
+
+def _file(
+    answer: Export, query: UsageQuery, choice: ExportChoice, now: datetime, zone: tzinfo
+) -> dict[str, Any]:
+    """Return what the browser saves: the file, or an archive with its manifest."""
+    if not choice.manifest:
+        text = "".join(write_csv(answer.rows, choice))
+        name = file_name(query.workspace_id, now, zone)
+        return {"content": text, "filename": name, "type": "text/csv;charset=utf-8"}
+    proven = ProvenFile.of(answer, query, choice, now, zone)
+    return {
+        "content": b64encode(proven.zipped()).decode(),
+        "filename": f"{proven.name}.zip",
+        "type": "application/zip",
+        "base64": True,
+    }
+
+
+def _filters(stored: Any) -> dict[str, list[str]]:
+    """Read the filters on the screen back from the browser, which may send anything."""
+    if not isinstance(stored, dict):
+        return {}
+    return {
+        str(name): [str(value) for value in values]
+        for name, values in stored.items()
+        if isinstance(values, list) and values
+    }
 
 
 def _asked(total: int) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from data.money import plain, trimmed
 from data.periods import Preset, Span, Window, day_start, local_day
 
 UNKNOWN: Final = "—"
+NO_NAME: Final = "(no name)"
 
+_MINUS: Final = "\N{MINUS SIGN}"
 _ROUNDING: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 _ROW_DECIMALS: Final = Decimal("0.0001")
 _CENTS: Final = Decimal("0.01")
 _LEAST_SHOWN: Final = Decimal("0.00005")
+_MINUTE: Final = 60
 
 _PRESET_NAMES: Final = {
     Preset.DAY: "1d",
@@ -55,7 +58,7 @@ def limit_dollars(dollars: Decimal) -> str:
 
 def exact_dollars(dollars: Decimal) -> str:
     """Write every stored digit."""
-    return f"${plain(dollars)}"
+    return f"{_MINUS if dollars < 0 else ''}${plain(dollars.copy_abs())}"
 
 
 def count(number: int) -> str:
@@ -79,6 +82,36 @@ def minute(instant: datetime, zone: tzinfo) -> str:
     """Write ``18 Nov 2026 11:38`` in ``zone``."""
     local = instant.astimezone(zone)
     return f"{day(local.date())} {local:%H:%M}"
+
+
+def duration(milliseconds: int) -> str:
+    """Write ``412 ms``, ``41.8 s``, ``2 min 03 s`` or ``1 h 02 min``."""
+    if milliseconds < 1000:  # noqa: PLR2004 - a second's
+        return f"{milliseconds} ms"
+    tenths, seconds, minutes = (_rounded(milliseconds, unit) for unit in (100, 1000, 60_000))
+    if tenths < 10 * _MINUTE:
+        return f"{tenths // 10}.{tenths % 10} s"
+    if seconds < _MINUTE * _MINUTE:
+        return f"{seconds // _MINUTE} min {seconds % _MINUTE:02} s"
+    return f"{count(minutes // _MINUTE)} h {minutes % _MINUTE:02} min"
+
+
+def _rounded(number: int, unit: int) -> int:
+    return (2 * number + unit) // (2 * unit)
+
+
+def seconds(start: datetime, end: datetime | None, zone: tzinfo) -> str:
+    """Write from when to when something ran: ``18 Nov 2026 11:38:04 – 11:38:46``."""
+    if end is None:
+        return second(start, zone)
+    same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
+    until = f"{end.astimezone(zone):%H:%M:%S}" if same_day else second(end, zone)
+    return f"{second(start, zone)} – {until}"
+
+
+def name(text: str) -> str:
+    """Write a name, or that there is none to be seen."""
+    return text if text.strip() else NO_NAME
 
 
 def days_shown(window: Window, zone: tzinfo) -> tuple[date, date]:

@@ -1,6 +1,7 @@
 """Why a row reads as it does: the tooltips of its cells and the second lines between months."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
@@ -11,22 +12,23 @@ from data.executions import Execution
 from data.labels import UsageType, rfc3339
 from data.paging import Position
 from data.periods import billing_period
+from settings import Settings
 
 TYPE_NAMES: Final = {UsageType.INCLUDED: "Included", UsageType.ON_DEMAND: "On-Demand"}
 
-_UNFINISHED: Final = {"running", "pending"}
+UNFINISHED: Final = {"running", "pending"}
 
 
 def of_cells(view: View, row: Execution) -> dict[str, str]:
     """Return the reason behind each cell of ``row``, by column."""
     return {
         "date": rfc3339(row.started_at),
-        "type": _of_type(view, row),
+        "type": of_type(row, _crossing_of(view, row), view.page.account.limit, view.settings),
         "workflow": (
             "This workflow was deleted" if row.workflow_name is None else row.workflow_name
         ),
         "model": "\n".join(row.models) or "No model was used",
-        "cost": _of_cost(row),
+        "cost": of_cost(row),
     }
 
 
@@ -57,32 +59,34 @@ def of_month_starts(view: View, rows: Sequence[Execution]) -> dict[int, str]:
     }
 
 
-def _of_type(view: View, row: Execution) -> str:
-    limit = view.page.account.limit
+def of_type(
+    row: Execution, crossing: Crossing | None, limit: Decimal | None, settings: Settings
+) -> str:
+    """Tell why ``row`` is of its Type; ``crossing`` is that of its billing period."""
     if limit is None:
         return "Included: no limit set"
-    subject, dollars = view.subject, formats.limit_dollars(limit)
-    crossing = _crossing_of(view, row)
+    subject, dollars = f"the {settings.limit_scope}", formats.limit_dollars(limit)
     if crossing is None:
-        month = billing_period(row.started_at, view.zone).month
+        month = billing_period(row.started_at, settings.zone).month
         return f"Included: {subject} has not crossed its limit of {dollars} in {month:%B}"
     if crossing.position == Position(row.started_at, row.id):
         return f"On-Demand: this execution took {subject} over its limit of {dollars}"
     side = "before" if row.type is UsageType.INCLUDED else "after"
-    instant = formats.second(crossing.position.started_at, view.zone)
+    instant = formats.second(crossing.position.started_at, settings.zone)
     return (
         f"{TYPE_NAMES[row.type]}: started {side} {subject} crossed its limit of {dollars} on "
-        f"{instant} {view.zone}"
+        f"{instant} {settings.zone}"
     )
 
 
-def _of_cost(row: Execution) -> str:
+def of_cost(row: Execution) -> str:
+    """Tell the exact cost, or why there is none."""
     if row.cost is None:
-        if row.status in _UNFINISHED:
+        if row.status in UNFINISHED:
             return "Still running; cost not known yet"
         return "Cost not recorded; counts as 0 in sums"
     exact = f"Exact cost {formats.exact_dollars(row.cost)}"
-    if row.status in _UNFINISHED:
+    if row.status in UNFINISHED:
         exact = f"Still running. {exact} so far"
     if row.on_demand:
         return f"{exact}; On-Demand part {formats.exact_dollars(row.on_demand)}"

@@ -22,6 +22,7 @@ COLUMNS: Final = {
     "tokens": "Tokens",
     "cost": "Cost",
 }
+_LINKED: Final = {"presentation": "markdown"}
 _SKELETON_ROWS: Final = 15
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:/@])")
 
@@ -65,10 +66,13 @@ CLEAR: Final[dict[str, Any]] = {"data": [], "tooltips": [], "styles": _STYLES, "
 
 
 def layout(settings: Settings) -> Component:
-    """Return the table with rows to be filled; workflow names are links where the host is known."""
-    linked = {"presentation": "markdown"} if settings.app_url else {}
+    """Return the table with rows to be filled.
+
+    A date opens its row; a workflow's name leads to it where the host is known.
+    """
+    linked = {"date", "workflow"} if settings.app_url else {"date"}
     columns: list[Any] = [
-        {"id": column, "name": name, **(linked if column == "workflow" else {})}
+        {"id": column, "name": name, **(_LINKED if column in linked else {})}
         for column, name in COLUMNS.items()
     ]
     return DataTable(
@@ -138,7 +142,7 @@ def _notes(view: View, rows: list[Execution]) -> dict[int, tuple[str, str]]:
 def _cells(view: View, row: Execution) -> dict[str, str]:
     return {
         "id": row.id,
-        "date": formats.second(row.started_at, view.zone),
+        "date": _link(formats.second(row.started_at, view.zone), view.here(execution=row.id)),
         "type": reasons.TYPE_NAMES[row.type],
         "workflow": _workflow(view, row),
         "model": model_label(row.models) or formats.UNKNOWN,
@@ -154,15 +158,22 @@ def _cost(row: Execution) -> str:
 
 
 def _workflow(view: View, row: Execution) -> str:
-    name = workflow_label(row.workflow_name)
-    if not name.strip():
-        name = "(no name)"
-    if not view.settings.app_url:
+    name = formats.name(workflow_label(row.workflow_name))
+    base = view.settings.app_url
+    if not base:
         return name
-    label = _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
     if row.workflow_id is None:
-        return label
-    return f"[{label}]({workflow_url(view.settings.app_url, view.workspace.id, row.workflow_id)})"
+        return _label(name)
+    return _link(name, workflow_url(base, view.workspace.id, row.workflow_id))
+
+
+def _link(text: str, url: str) -> str:
+    return f"[{_label(text)}]({url})"
+
+
+def _label(text: str) -> str:
+    """Write a text so that Markdown takes nothing in it for more than text."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
 def _css_string(text: str) -> str:

@@ -41,11 +41,10 @@ class View:
         """The reporting time zone."""
         return self.settings.zone
 
-    @property
-    def subject(self) -> str:
-        """Whose running total is meant, in a sentence."""
-        return f"the {self.settings.limit_scope}"
-
     def path(self, workspace: Workspace, params: Mapping[str, str]) -> str:
         """Return the page's own address for a workspace and a window."""
         return usage_path(self.settings.url_prefix, workspace.id, {**params, **self.frame})
+
+    def here(self, **more: str) -> str:
+        """Return the page's own address for what it shows, with ``more`` in its query."""
+        return self.path(self.workspace, {**self.params, **self.cursor, **more})

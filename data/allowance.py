@@ -5,7 +5,7 @@ execution: the Crossing. Whoever knows it can label any row by its place alone. 
 Python objects (Decimal, datetime, None) in columns of dtype ``object``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -57,7 +57,7 @@ def classify(rows: pd.DataFrame, crossings: Iterable[Crossing]) -> pd.DataFrame:
     """
     known = list(crossings)
     labels = [
-        _label(Position(started_at, row_id), cost, known)
+        label(Position(started_at, row_id), cost, known)
         for started_at, row_id, cost in zip(
             rows["started_at"], rows["id"], rows["cost"], strict=True
         )
@@ -66,9 +66,10 @@ def classify(rows: pd.DataFrame, crossings: Iterable[Crossing]) -> pd.DataFrame:
     return pd.concat([rows, labelled], axis="columns")
 
 
-def _label(
-    position: Position, cost: Decimal | None, crossings: list[Crossing]
+def label(
+    position: Position, cost: Decimal | None, crossings: Sequence[Crossing]
 ) -> tuple[UsageType, Decimal | None]:
+    """Return the Type of one execution and the part of its cost above the limit, as classify."""
     crossing = next((c for c in crossings if position.started_at in c.period), None)
     if crossing is None or position < crossing.position:
         return UsageType.INCLUDED, None if cost is None else ZERO

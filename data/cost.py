@@ -93,6 +93,27 @@ def parts_of(cost: str) -> str:
     """
 
 
+def shares_of(cost: str) -> str:
+    """Return rows of ``name`` and ``amount``: the dollars that each model accounts for.
+
+    The empty name has the rest up to the total; there are no rows where the total is unknown.
+    """
+    return f"""
+        SELECT name,
+            CASE name WHEN '' THEN total - coalesce(sum(part) OVER (), 0) ELSE part END AS amount
+        FROM (
+            SELECT {total_of(cost)} AS total
+            OFFSET 0 -- or the total would be read anew wherever it is named
+        ) AS known
+        CROSS JOIN LATERAL (
+            SELECT '' AS name, NULL::numeric AS part
+            UNION ALL
+            SELECT model, part FROM ({parts_of(cost)}) AS used WHERE part IS NOT NULL
+        ) AS share
+        WHERE total IS NOT NULL
+    """
+
+
 def lines_of(cost: str) -> str:
     """Return rows of what is known of each model, whatever its name; ``place``: dearest first."""
     return f"""
@@ -156,6 +177,8 @@ _COST: Final = str(execution.c.cost)
 # An execution's, ready to select.
 total: Final = literal_column(total_of(_COST), Numeric()).label("cost")
 tokens: Final = literal_column(tokens_of(_COST), Numeric()).label("tokens")
+sent: Final = literal_column(sent_of(_COST), Numeric()).label("sent")
+received: Final = literal_column(received_of(_COST), Numeric()).label("received")
 # Without a type the driver's list is taken as it is.
 models: Final[ColumnElement[list[str]]] = literal_column(models_of(_COST)).label("models")
 # Likewise, to be joined.

@@ -15,6 +15,14 @@ class UsageType(StrEnum):
     ON_DEMAND = "on_demand"
 
 
+_TYPE_LABELS: Final = {UsageType.INCLUDED: "Included", UsageType.ON_DEMAND: "On-Demand"}
+
+
+def type_label(usage_type: UsageType) -> str:
+    """Name a Type as page and CSV do."""
+    return _TYPE_LABELS[usage_type]
+
+
 def rfc3339(instant: datetime) -> str:
     """Write an instant in UTC with microseconds: ``2026-11-22T09:15:27.412000Z``."""
     # strftime would say the same at many times the price, ten thousand times a file.

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Engine, select
 
 from data.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
 from data.allowance import Crossing, classify
+from data.choice import STANDARD, ExportChoice
 from data.crossings import Crossings
 from data.detail import Detail
 from data.engine import snapshot
@@ -25,14 +25,15 @@ from data.executions import (
     select_executions,
 )
 from data.export import ROW_LIMIT
+from data.figures import Figures, figures_of
+from data.labelled import labelled, select_labelled
 from data.labels import rfc3339
-from data.money import trimmed
+from data.options import Options, options_of
 from data.paging import Cursor
-from data.periods import Window, billing_period, billing_periods, billing_periods_of
-from data.query import UsageQuery
+from data.periods import Window, billing_periods, billing_periods_of
+from data.query import Split, UsageQuery
 from data.rollup.trust import is_installed
 from data.selection import Selection
-from data.sums import Sums, sums_of
 from data.surroundings import count_of, surroundings_of
 from data.totals import Totals
 
@@ -65,28 +66,14 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a whole window adds up to, and how the account stands at its end.
-
-    ``crossing`` and ``running_total`` (of the account, in full dollars) are those of the billing
-    period that holds the window's last instant; the total is None for viewers to whom it would
-    tell of other people's workspaces.
-    """
-
-    account: Account
-    window: Window
-    sums: Sums
-    crossing: Crossing | None
-    running_total: Decimal | None
-
-
-@dataclass(frozen=True)
 class Export:
     """The newest ``ROW_LIMIT`` executions of a window, newest first, read as they are consumed.
 
-    Each of ``rows`` has the names of Page's columns up to ``cost``; ``total`` counts the window.
+    Each of ``rows`` has the names of Page's columns up to ``cost``, or is a LabelledRow where the
+    ExportChoice needs labels; ``total`` counts the window.
     """
 
+    account: Account
     rows: Iterable[Any]
     total: int
 
@@ -145,10 +132,12 @@ class Ledger:
             latest=latest,
         )
 
-    def _selection(self, totals: Totals, account: Account, query: UsageQuery) -> Selection:
+    def _selection(
+        self, totals: Totals, account: Account, query: UsageQuery, *, labelled: bool = False
+    ) -> Selection:
         """Return the executions that ``query`` means; only a Type needs to know of Crossings."""
         crossings: Iterable[Crossing] = ()
-        if query.filters.usage_type:
+        if labelled or query.filters.usage_type:
             extent = extent_of(totals.connection, query.workspace_id, query.window)
             periods = billing_periods_of(*extent, self.zone)
             crossings = self._crossings.of(totals, account, periods).values()
@@ -166,40 +155,44 @@ class Ledger:
         """Tell whether the running total may be told: it can speak of other workspaces too."""
         return self._scope == "workspace" or viewer.user_id == account.payer_id
 
-    def summary(self, viewer: Viewer, query: UsageQuery) -> Summary:
+    def summary(self, viewer: Viewer, query: UsageQuery) -> Figures:
         """Return the sums of the whole window, whatever page ``query`` asks for."""
-        window = query.window
+        return self.figures(viewer, query, drawn=False)
+
+    def figures(
+        self, viewer: Viewer, query: UsageQuery, split: Split = Split.TYPE, *, drawn: bool = True
+    ) -> Figures:
+        """Return the figures of the whole window, step by step where they are ``drawn``."""
         with snapshot(self._engine) as connection:
             account = account_of(connection, viewer, query.workspace_id, self._scope)
-            totals = self._totals(connection)
-            first_and_last = extent_of(connection, query.workspace_id, window)
-            periods = billing_periods_of(*first_and_last, self.zone)
-            last = None
-            if window.start < window.end:
-                last = billing_period(window.end - _MICROSECOND, self.zone)
-            crossings = self._crossings.of(totals, account, {*periods, last} if last else periods)
-            sums = sums_of(totals, query.workspace_id, window, crossings.values())
-            running_total = None
-            if last and self._tells_totals(viewer, account):
-                spent = totals.by_span(account.workspace_ids, [last], "cost")["cost"]
-                running_total = trimmed(spent.iloc[0])
-        return Summary(
-            account=account,
-            window=window,
-            sums=sums,
-            crossing=crossings.get(last) if last else None,
-            running_total=running_total,
-        )
+            return figures_of(
+                self._totals(connection),
+                self._crossings,
+                account,
+                query,
+                split,
+                drawn=drawn,
+                tells_totals=self._tells_totals(viewer, account),
+            )
+
+    def options(self, viewer: Viewer, query: UsageQuery) -> Options:
+        """Return what the window of ``query`` can be filtered by."""
+        with snapshot(self._engine) as connection:
+            account_of(connection, viewer, query.workspace_id, self._scope)
+            return options_of(self._totals(connection), query)
 
     @contextmanager
-    def export(self, viewer: Viewer, query: UsageQuery) -> Iterator[Export]:
+    def export(
+        self, viewer: Viewer, query: UsageQuery, choice: ExportChoice = STANDARD
+    ) -> Iterator[Export]:
         """Open the newest rows of the window for export, whatever page ``query`` asks for."""
         with snapshot(self._engine) as connection:
             account = account_of(connection, viewer, query.workspace_id, self._scope)
             totals = self._totals(connection)
-            selection = self._selection(totals, account, query)
+            selection = self._selection(totals, account, query, labelled=choice.labelled)
             total = count_of(totals, selection)
-            statement = select_executions(selection)
+            select_rows = select_labelled if choice.labelled else select_executions
+            statement = select_rows(selection)
             with connection.execution_options(yield_per=_EXPORT_BATCH).execute(
                 statement.order_by(*NEWEST_FIRST).limit(ROW_LIMIT)
             ) as rows:
@@ -211,7 +204,8 @@ class Ledger:
                     rfc3339(query.window.end),
                     min(total, ROW_LIMIT),
                 )
-                yield Export(rows, total)
+                told = labelled(rows, selection.crossings) if choice.labelled else rows
+                yield Export(account, told, total)
 
     def execution(self, viewer: Viewer, workspace_id: str, row_id: str) -> Detail:
         """Return everything known of one execution."""

@@ -4,6 +4,7 @@ The only place that knows where a day or a month begins. Standard library only; 
 argument. All instants are aware datetimes in UTC.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -158,6 +159,15 @@ def slices(span: Span, step: timedelta) -> list[Span]:
         pieces.append(Span(start, end))
         start = end
     return pieces
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Return ascending ``spans`` with neighbours as one."""
+    found: list[Span] = []
+    for span in spans:
+        start = found.pop().start if found and found[-1].end == span.start else span.start
+        found.append(Span(start, span.end))
+    return found
 
 
 def resolve(preset: Preset, now: datetime, zone: tzinfo) -> Window:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from data.periods import Span
+from data.periods import Span, joined
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -15,31 +15,39 @@ class Source(StrEnum):
 
     EXECUTIONS = "executions"
     MINUTES = "minutes"
+    QUARTERS = "quarters"
     HOURS = "hours"
     CHANGES = "changes"
 
 
-_COARSEST_FIRST: Final = (
+Steps = tuple[tuple[Source, timedelta], ...]
+
+_ONE_BY_ONE: Final = (Source.EXECUTIONS, timedelta(microseconds=1))
+# The sources of totals, and those of splits by workflow or model; the coarsest comes first.
+OF_TOTALS: Final[Steps] = (
     (Source.HOURS, timedelta(hours=1)),
     (Source.MINUTES, timedelta(minutes=1)),
-    (Source.EXECUTIONS, timedelta(microseconds=1)),
+    _ONE_BY_ONE,
 )
+OF_SPLITS: Final[Steps] = ((Source.QUARTERS, timedelta(minutes=15)), _ONE_BY_ONE)
 
 
-def pieces_of(spans: Sequence[Span], *, rollup: bool) -> dict[Source, list[Span]]:
-    """Cut ascending ``spans`` into what each source is to answer, each part by one.
+def pieces_of(
+    spans: Sequence[Span], *, rollup: bool, sources: Steps = OF_TOTALS
+) -> dict[Source, list[Span]]:
+    """Cut ascending ``spans`` into what each of ``sources`` is to answer, each part by one.
 
-    Without the ``rollup`` the executions answer everything. Changes go with minutes and
-    hours. A source with nothing to answer is left out; neighbours are one piece.
+    Without the ``rollup`` the executions answer everything. Changes go with what is folded. A
+    source with nothing to answer is left out; neighbours are one piece.
     """
-    steps = _COARSEST_FIRST if rollup else _COARSEST_FIRST[-1:]
+    steps = sources if rollup else sources[-1:]
     pieces: dict[Source, list[Span]] = {}
     for span in spans:
         for source, piece in _cut(span, *steps):
-            _append(pieces.setdefault(source, []), piece)
+            pieces.setdefault(source, []).append(piece)
             if source is not Source.EXECUTIONS:
-                _append(pieces.setdefault(Source.CHANGES, []), piece)
-    return pieces
+                pieces.setdefault(Source.CHANGES, []).append(piece)
+    return {source: joined(parts) for source, parts in pieces.items()}
 
 
 def _cut(
@@ -56,9 +64,3 @@ def _cut(
             yield from _cut(Span(end, span.end), *finer)
     elif finer:
         yield from _cut(span, *finer)
-
-
-def _append(pieces: list[Span], piece: Span) -> None:
-    if pieces and pieces[-1].end == piece.start:
-        piece = Span(pieces.pop().start, piece.end)
-    pieces.append(piece)

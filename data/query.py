@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from enum import StrEnum
 from typing import Final, Self
 
 from data.errors import BadRequestError
@@ -34,6 +35,25 @@ _INSTANT: Final = re.compile(
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _LOST_PLUS: Final = re.compile(r".*[Tt][0-9:.]+ [0-9]{2}:[0-9]{2}")
+
+
+class Split(StrEnum):
+    """What the costs of a window are split by; the value is the spelling in URLs."""
+
+    TYPE = "type"
+    WORKFLOW = "workflow"
+    MODEL = "model"
+
+    @classmethod
+    def parse(cls, params: Mapping[str, Sequence[str]]) -> Self:
+        """Read the parameter ``split``; without it costs are split by Type."""
+        [word] = params.get("split", [cls.TYPE.value])
+        try:
+            return cls(word)
+        except ValueError:
+            raise BadRequestError(
+                f"split must be one of {', '.join(cls)}.", param="split"
+            ) from None
 
 
 @dataclass(frozen=True)

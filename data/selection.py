@@ -1,6 +1,6 @@
 """The executions that a question means, as SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from data.cost import any_of, total, uses_any
 from data.filters import DELETED, NO_FILTERS, Filters
 from data.labels import DELETED_WORKFLOW, UsageType
 from data.paging import Position
-from data.periods import Span
+from data.periods import Span, joined
 from data.schema import execution, workflow
 
 ledger_id: Final = execution.c.id.collate("C")
@@ -38,10 +38,14 @@ class Selection:
     @property
     def condition(self) -> ColumnElement[bool]:
         """What an execution has to be like."""
+        return self.over([self.window])
+
+    def over(self, spans: Sequence[Span]) -> ColumnElement[bool]:
+        """Return the condition with ascending ``spans`` in the place of the window."""
         # Equality, because the index gives its order for one workspace only.
         return and_(
             execution.c.workspace_id == self.workspace_id,
-            starts_in(self.window),
+            or_(*(starts_in(span) for span in joined(spans))),
             *self._filtered(),
         )
 

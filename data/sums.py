@@ -1,20 +1,27 @@
-"""What the executions of a window add up to, and which part of it is billed on demand."""
+"""What executions add up to, span by span, and which part of it is billed on demand."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from itertools import pairwise
 from typing import Final
+
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal_column, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.allowance import Crossing
 from data.executions import costs_in
 from data.money import ZERO, exact, trimmed
 from data.paging import Position
 from data.periods import Span
-from data.totals import Totals
+from data.schema import UtcTimestamp, execution
+from data.selection import Selection, since
+from data.totals import OF_EXECUTION, Totals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MEASURES: Final = ("executions", "unknown", "running", "tokens", "cost")
 
 
 @dataclass(frozen=True)
@@ -25,61 +32,127 @@ class Sums:
     count as 0, ``running`` the executions that have not ended.
     """
 
-    executions: int
-    unknown: int
-    running: int
-    tokens: int
-    cost: Decimal
-    included: Decimal
-    on_demand: Decimal
+    executions: int = 0
+    unknown: int = 0
+    running: int = 0
+    tokens: int = 0
+    cost: Decimal = ZERO
+    on_demand: Decimal = ZERO
+
+    @property
+    def included(self) -> Decimal:
+        """The part of the cost that the plan includes."""
+        with exact():
+            return trimmed(self.cost - self.on_demand)
+
+    def __add__(self, other: "Sums") -> "Sums":
+        with exact():
+            return Sums(
+                self.executions + other.executions,
+                self.unknown + other.unknown,
+                self.running + other.running,
+                self.tokens + other.tokens,
+                trimmed(self.cost + other.cost),
+                trimmed(self.on_demand + other.on_demand),
+            )
 
 
-def sums_of(totals: Totals, workspace_id: str, window: Span, crossings: Iterable[Crossing]) -> Sums:
-    """Add up a workspace's executions in ``window``.
+def together(sums: Sequence[Sums]) -> Sums:
+    """Add up the sums of spans that do not overlap."""
+    return reduce(Sums.__add__, sums, Sums())
 
-    ``crossings`` are those of every billing period in which it has executions.
+
+def sums_by(totals: Totals, selection: Selection, spans: Sequence[Span]) -> list[Sums]:
+    """Add up the selected executions in each of ``spans``, which are ascending and do not overlap.
+
+    The spans take the place of the selection's own window. Its crossings are those of every billing
+    period in which the spans have executions.
     """
-    known = list(crossings)
+    if not spans:
+        return []
+    if selection.filters:
+        return _one_by_one(totals, selection, spans)
+    return _by_totals(totals, selection, spans)
+
+
+def _by_totals(totals: Totals, selection: Selection, spans: Sequence[Span]) -> list[Sums]:
     beyond = [
-        Span(crossing.position.started_at + _MICROSECOND, crossing.period.end) for crossing in known
+        Span(crossing.position.started_at + _MICROSECOND, crossing.period.end)
+        for crossing in selection.crossings
     ]
-    edges = {edge for span in beyond for edge in (span.start, span.end) if edge in window}
-    spans = [Span(*ends) for ends in pairwise(sorted({window.start, window.end, *edges}))]
-    rows = totals.by_span(
-        [workspace_id], spans, "executions", "unknown", "running", "tokens", "cost"
-    )
-    with exact():
-        cost = sum(rows["cost"], ZERO)
-        on_demand = sum(
-            (
-                amount
-                for span, amount in zip(spans, rows["cost"], strict=True)
-                if any(span.start in part for part in beyond)
-            ),
-            sum((_at(totals, workspace_id, window, crossing) for crossing in known), ZERO),
-        )
-        return Sums(
-            executions=sum(rows["executions"]),
-            unknown=sum(rows["unknown"]),
-            running=sum(rows["running"]),
-            tokens=sum(rows["tokens"]),
-            cost=trimmed(cost),
-            included=trimmed(cost - on_demand),
-            on_demand=trimmed(on_demand),
-        )
+    edges = {edge for span in beyond for edge in (span.start, span.end)}
+    pieces = [(place, piece) for place, span in enumerate(spans) for piece in _cut_at(edges, span)]
+    rows = totals.by_span([selection.workspace_id], [piece for _, piece in pieces], *_MEASURES)
+    sums = [Sums()] * len(spans)
+    for (place, piece), row in zip(pieces, rows.to_numpy().tolist(), strict=True):
+        found = Sums(*row)
+        if any(piece.start in span for span in beyond):
+            found = replace(found, on_demand=found.cost)
+        sums[place] += found
+    for crossing in selection.crossings:
+        at = crossing.position.started_at
+        for place, span in enumerate(spans):
+            if at in span:
+                sums[place] += Sums(on_demand=_at(totals, selection.workspace_id, crossing))
+    return sums
 
 
-def _at(totals: Totals, workspace_id: str, window: Span, crossing: Crossing) -> Decimal:
+def _cut_at(edges: set[datetime], span: Span) -> list[Span]:
+    inside = {edge for edge in edges if edge in span}
+    return [Span(*ends) for ends in pairwise(sorted({span.start, span.end, *inside}))]
+
+
+def _at(totals: Totals, workspace_id: str, crossing: Crossing) -> Decimal:
     """Return what is on demand of the executions that started in the instant of ``crossing``."""
     at = crossing.position.started_at
-    if at not in window:
-        return ZERO
     on_demand = ZERO
     rows = costs_in(totals.connection, [workspace_id], Span(at, at + _MICROSECOND))
-    for row_id, cost in zip(rows["id"], rows["cost"], strict=True):
-        position = Position(at, row_id)
-        if position == crossing.position:
-            on_demand += crossing.after - crossing.limit
-        elif position > crossing.position:
-            on_demand += cost
+    with exact():
+        for row_id, cost in zip(rows["id"], rows["cost"], strict=True):
+            position = Position(at, row_id)
+            if position == crossing.position:
+                on_demand += crossing.after - crossing.limit
+            elif position > crossing.position:
+                on_demand += cost
     return on_demand
+
+
+def _one_by_one(totals: Totals, selection: Selection, spans: Sequence[Span]) -> list[Sums]:
+    """Read every execution that passes the filters, once."""
+    edges = sorted({edge for span in spans for edge in (span.start, span.end)})
+    place = func.width_bucket(
+        execution.c.started_at, bindparam("edges", edges, type_=ARRAY(UtcTimestamp))
+    )
+    measures = {**OF_EXECUTION, "on_demand": _on_demand(selection.crossings)}
+    read = (
+        select(place.label("place"), *(value.label(name) for name, value in measures.items()))
+        .select_from(selection.tables)
+        .where(selection.over(spans))
+        # It stays a subquery: or as many places would be expected as executions, and sorted.
+        .offset(literal_column("0"))
+        .subquery("read")
+    )
+    sums = [func.sum(read.c[name]).label(name) for name in (*_MEASURES, "on_demand")]
+    by_start = {}
+    for row in totals.connection.execute(select(read.c.place, *sums).group_by(read.c.place)):
+        by_start[edges[row.place - 1]] = Sums(
+            int(row.executions),
+            int(row.unknown),
+            int(row.running),
+            int(row.tokens),
+            trimmed(row.cost),
+            trimmed(row.on_demand),
+        )
+    return [by_start.get(span.start, Sums()) for span in spans]
+
+
+def _on_demand(crossings: Sequence[Crossing]) -> ColumnElement[Decimal]:
+    """Return what an execution adds to the On-Demand amount."""
+    cost = OF_EXECUTION["cost"]
+    parts = []
+    for crossing in crossings:
+        at, row_id = crossing.position
+        over = crossing.after - crossing.limit
+        here = and_(execution.c.started_at == at, execution.c.id == row_id)
+        parts += [(here, over), (since(crossing), cost)]
+    return case(*parts, else_=ZERO) if parts else literal_column("0::numeric")

@@ -49,9 +49,12 @@ def _of_execution(cost: str, status: ColumnElement[Any]) -> dict[str, ColumnElem
     }
 
 
+# What an execution adds to each measure.
+OF_EXECUTION: Final = _of_execution("workflow_execution_logs.cost", execution.c.status)
+
 # What a row adds, where the table does not say it itself.
 _READ: Final = {
-    Source.EXECUTIONS: _of_execution("workflow_execution_logs.cost", execution.c.status),
+    Source.EXECUTIONS: OF_EXECUTION,
     # What was there before comes with a minus: many states of an execution, and the last remains.
     Source.CHANGES: {
         measure: tables.change.c.sign * added

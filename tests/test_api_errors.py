@@ -20,11 +20,12 @@ ENDPOINTS = (
     "billing/usage",
     "billing/usage/summary",
     "billing/usage/export",
+    "billing/usage/export/manifest",
     "billing/workspaces",
     "openapi.json",
     "docs",
 )
-WINDOWED = ENDPOINTS[:3]
+WINDOWED = ENDPOINTS[:4]
 WS = {"workspaceId": WORKSPACE}
 DAY = {"from": "2026-10-01", "to": "2026-10-31"}
 # Digits to Python, but not to the API.
@@ -170,7 +171,7 @@ def test_what_has_no_pages_refuses_the_parameters_of_paging(
     platform.account()
     error = api.refusal(400, path, WS | {name: "5"})
     assert (error["code"], error["param"]) == ("parameter_unknown", name)
-    assert "Known are: workspaceId, preset, from, to." in error["message"]
+    assert "Known are: workspaceId, preset, from, to, workflow" in error["message"]
 
 
 def test_the_list_of_workspaces_takes_no_parameters(platform: Platform, api: Api) -> None:
@@ -286,7 +287,7 @@ def test_nothing_below_api_may_be_stored_but_for_the_viewers_own_script(
     platform.account()
     asked: list[tuple[str, dict[str, Any], int]] = [
         *((path, WS, 200) for path in WINDOWED),
-        *((path, {}, 200) for path in ENDPOINTS[3:]),
+        *((path, {}, 200) for path in ENDPOINTS[len(WINDOWED) :]),
         *((path, WS | {"preset": "x"}, 400) for path in WINDOWED),
         *((path, {"workspaceId": "no"}, 404) for path in WINDOWED),
         ("nope", {}, 404),

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from tests.platform import WORKSPACE, Platform, Run, utc
 
 HEADER = "Date,Execution,Workflow,Trigger,Model,Tokens,Cost (USD)"
 NOON = utc("2026-10-10 12:00")
+NOTHING_CHOSEN: Mapping[str, Any] = {"columns": None, "format": None, "manifest": None}
 WINDOW = {"workspaceId": WORKSPACE, "from_": "2026-10-01", "to": "2026-10-31"}
 # A workflow's name, and how it has to stand in the file.
 NAMES = [
@@ -70,7 +71,13 @@ def add_numbered(platform: Platform, first: int, last: int) -> None:
     )
 
 
-def pressed(api: Api, element: str, window: dict[str, str]) -> dict[str, Any]:
+def pressed(
+    api: Api,
+    element: str,
+    window: dict[str, str],
+    chosen: Mapping[str, Any] = NOTHING_CHOSEN,
+    filters: Any = None,
+) -> dict[str, Any]:
     """Return what the page's own callback answers to a click on a button of the export."""
     callback = next(
         listed
@@ -79,8 +86,9 @@ def pressed(api: Api, element: str, window: dict[str, str]) -> dict[str, Any]:
     )
     names = callback["output"].strip(".").split("...")
     values = {
-        "usage-view.data": {"window": window},
+        "usage-view.data": {"window": window, "filters": filters},
         "usage-location.pathname": f"/workspace/{WORKSPACE}/usage",
+        **{f"usage-export-{name}.value": value for name, value in chosen.items()},
     }
     answer = api.client.post(
         "/_dash-update-component",
@@ -248,6 +256,101 @@ def test_the_button_asks_first_where_the_api_says_truncated(platform: Platform, 
     assert "10,001 executions" in json.dumps(asked["usage-question-text"])
     file = pressed(api, "usage-confirm", window)["usage-download"]
     assert file["data"]["content"].encode() == api.export(**WINDOW).get_data()
+
+
+@pytest.mark.usefixtures("named")
+@pytest.mark.parametrize("columns", ["standard", "extended"])
+@pytest.mark.parametrize("form", ["comma", "semicolon", "tab"])
+def test_the_button_gives_the_same_bytes_however_they_are_to_be_written(
+    api: Api, columns: str, form: str
+) -> None:
+    window = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+    chosen = {"columns": columns, "format": form, "manifest": False}
+    file = pressed(api, "usage-export", window, chosen)["usage-download"]["data"]
+    decimal = "comma" if form == "semicolon" else "point"
+    answer = api.export(**WINDOW, columns=columns, separator=form, decimal=decimal)
+    assert file["content"].encode() == answer.get_data()
+
+
+@pytest.mark.usefixtures("named")
+def test_the_button_gives_what_the_filters_on_the_screen_leave(api: Api) -> None:
+    window = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+    filters = {"workflow": ["wf-1", "wf-3"], "q": ["sum("]}
+    file = pressed(api, "usage-export", window, filters=filters)["usage-download"]["data"]
+    assert file["content"].encode() == api.export(**WINDOW, **filters).get_data()
+    assert [row["Workflow"] for row in rows_of(file["content"])] == ["'@SUM(A1)"]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"columns": "all"},
+        {"columns": ["standard"]},
+        {"columns": {}, "format": "pipe"},
+        {"format": "pipe"},
+        {"format": {"semicolon": 1}},
+    ],
+)
+def test_a_choice_that_the_menu_does_not_have_is_refused_in_a_sentence(
+    platform: Platform, api: Api, chosen: dict[str, Any]
+) -> None:
+    platform.account()
+    window = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+    answer = pressed(api, "usage-export", window, {**NOTHING_CHOSEN, **chosen})
+    assert "usage-download" not in answer
+    assert "There is no such kind of file." in json.dumps(answer["usage-trouble-text"])
+
+
+@pytest.mark.parametrize("filters", [None, [], "x", {"q": "x"}, {"q": []}, {"type": {"a": 1}}])
+def test_filters_that_are_none_are_no_trouble(
+    platform: Platform, api: Api, filters: object
+) -> None:
+    platform.account()
+    window = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+    file = pressed(api, "usage-export", window, filters=filters)["usage-download"]["data"]
+    assert file["content"] == f"{HEADER}\n"
+
+
+@pytest.mark.parametrize(
+    ("params", "named"),
+    [
+        ({"columns": "all"}, "columns"),
+        ({"columns": ""}, "columns"),
+        ({"columns": ["standard", "extended"]}, "columns"),
+        ({"separator": ";"}, "separator"),
+        ({"separator": "pipe"}, "separator"),
+        ({"decimal": "dot", "separator": "tab"}, "decimal"),
+        ({"decimal": "comma"}, "decimal"),
+        ({"decimal": "comma", "separator": "comma"}, "decimal"),
+        ({"manifest": "yes"}, "manifest"),
+        ({"manifest": ["1", "1"]}, "manifest"),
+        ({"manifests": "1"}, "manifests"),
+    ],
+)
+def test_a_wrong_choice_is_refused_by_its_name(
+    platform: Platform, api: Api, params: dict[str, Any], named: str
+) -> None:
+    platform.account()
+    error = api.refusal(400, "billing/usage/export", {"workspaceId": WORKSPACE, **params})
+    assert error["param"] == named
+    assert named in error["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["billing/usage", "billing/usage/summary", "billing/workspaces", "billing/usage/export"]
+)
+@pytest.mark.parametrize(
+    "choice", [{"columns": "standard"}, {"separator": "tab"}, {"decimal": "point"}]
+)
+def test_only_a_file_can_be_written_differently(
+    platform: Platform, api: Api, path: str, choice: dict[str, str]
+) -> None:
+    platform.account()
+    params = choice if path.endswith("workspaces") else {"workspaceId": WORKSPACE, **choice}
+    if path.endswith("export"):
+        assert api.get(path, params).status_code == 200
+    else:
+        assert api.refusal(400, path, params)["code"] == "parameter_unknown"
 
 
 @pytest.mark.usefixtures("named")

@@ -49,12 +49,15 @@ def _possible(query: dict[str, Any]) -> None:
     - preset and from/to exclude each other, and so do starting_after and ending_before;
     - from needs to, must be earlier, and both lie in the years that windows can have;
     - a cursor is opaque: only a response can give one;
+    - a comma cannot be both separator and decimal mark;
     - workspaceId has to be one of the viewer's own, or nothing but 404 would be tried.
     """
     if "workspaceId" in query:
         query["workspaceId"] = WORKSPACES[len(str(query["workspaceId"])) % len(WORKSPACES)]
     for name in ("starting_after", "ending_before"):
         query.pop(name, None)
+    if query.get("separator", "comma") == "comma":
+        query.pop("decimal", None)
     ends = [query.pop(name, None) for name in ("from", "to")]
     if None in ends or "preset" in query:
         return
@@ -140,6 +143,7 @@ def test_every_endpoint_and_every_parameter_is_described(
     assert set(document["paths"]) == served
     filters = ["workflow", "model", "trigger", "type", "status", "q", "min_cost_usd"]
     window = ["workspaceId", "preset", "from", "to", *filters]
+    written = ["columns", "separator", "decimal"]
     named = {
         path: [parameter["name"] for parameter in item["get"].get("parameters", [])]
         for path, item in document["paths"].items()
@@ -147,7 +151,9 @@ def test_every_endpoint_and_every_parameter_is_described(
     assert named == {
         "/api/billing/usage": [*window, "limit", "starting_after", "ending_before"],
         "/api/billing/usage/summary": window,
-        "/api/billing/usage/export": window,
+        "/api/billing/usage/series": [*window, "split"],
+        "/api/billing/usage/export": [*window, *written, "manifest"],
+        "/api/billing/usage/export/manifest": [*window, *written],
         "/api/billing/workspaces": [],
     }
     for item in document["paths"].values():
@@ -178,7 +184,7 @@ def test_every_answer_is_described_with_the_one_shape_of_errors(document: dict[s
             if status in beside:
                 assert set(response["headers"]) == beside[status]
     export = document["paths"]["/api/billing/usage/export"]["get"]["responses"]["200"]
-    assert list(export["content"]) == ["text/csv"]
+    assert list(export["content"]) == ["text/csv", "application/zip"]
     assert set(export["headers"]) == {
         "Content-Disposition",
         "X-Export-Truncated",
@@ -198,7 +204,10 @@ def _complaints(document: dict[str, Any], path: str, status: int, body: Any) -> 
 
 
 @pytest.mark.parametrize("workspace", [*WORKSPACES, "odd"])
-@pytest.mark.parametrize("path", ["/api/billing/usage", "/api/billing/usage/summary"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/billing/usage", "/api/billing/usage/summary", "/api/billing/usage/export/manifest"],
+)
 @pytest.mark.parametrize("preset", ["7d", "30d", "last_month"])
 def test_what_is_answered_is_what_is_described(
     shown: Api,

@@ -63,6 +63,9 @@ def test_the_parts_of_a_cost_add_up_as_shown(
 def test_exact_dollars_show_every_digit_and_no_exponent() -> None:
     assert formats.exact_dollars(Decimal("1E-7")) == "$0.0000001"
     assert formats.exact_dollars(Decimal("0.012493750000000001")) == "$0.012493750000000001"
+    longest = "999999999999.999999999999999999999999999999"
+    assert formats.exact_dollars(Decimal(longest)) == f"${longest}"
+    assert formats.exact_dollars(Decimal(f"-{longest}")) == f"\N{MINUS SIGN}${longest}"
 
 
 def test_counts_are_written_in_full() -> None:
@@ -74,6 +77,41 @@ def test_times_are_those_of_the_reporting_zone() -> None:
     assert formats.second(instant, ZoneInfo("UTC")) == "1 Nov 2026 23:38:04"
     assert formats.second(instant, BERLIN) == "2 Nov 2026 00:38:04"
     assert formats.minute(instant, BERLIN) == "2 Nov 2026 00:38"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1000, "1.0 s"),
+        (41_799, "41.8 s"),
+        (41_750, "41.8 s"),
+        (59_949, "59.9 s"),
+        (59_950, "1 min 00 s"),
+        (123_000, "2 min 03 s"),
+        (3_599_499, "59 min 59 s"),
+        (3_599_500, "1 h 00 min"),
+        (3_720_000, "1 h 02 min"),
+        (2_147_483_647, "596 h 31 min"),
+        (36_000_000_000, "10,000 h 00 min"),
+    ],
+)
+def test_a_duration_has_as_many_digits_as_one_reads(milliseconds: int, text: str) -> None:
+    assert formats.duration(milliseconds) == text
+
+
+def test_what_ran_over_midnight_names_both_days() -> None:
+    start = datetime(2026, 11, 1, 22, 59, 30, tzinfo=UTC)
+    end = datetime(2026, 11, 1, 23, 1, 2, tzinfo=UTC)
+    utc = ZoneInfo("UTC")
+    assert formats.seconds(start, end, utc) == "1 Nov 2026 22:59:30 – 23:01:02"
+    assert formats.seconds(start, end, BERLIN) == "1 Nov 2026 23:59:30 – 2 Nov 2026 00:01:02"
+    assert formats.seconds(start, None, utc) == "1 Nov 2026 22:59:30"
+
+
+def test_a_name_that_cannot_be_seen_is_said_to_be_none() -> None:
+    assert [formats.name(text) for text in ("", " \n", "a b ")] == ["(no name)"] * 2 + ["a b "]
 
 
 def test_a_window_of_whole_days_is_written_by_its_days() -> None:

@@ -2,8 +2,10 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.access import Viewer
+from data.choice import Columns, ExportChoice, Mark, Separator
+from data.crossings import Crossings
 from data.errors import NotFoundError
-from data.export import COLUMNS, ROW_LIMIT, file_name, write_csv
-from data.labels import rfc3339
+from data.export import COLUMNS, MORE_COLUMNS, ROW_LIMIT, file_name, write_csv
+from data.labels import UsageType, rfc3339
 from data.paging import Direction
 from data.periods import Window
 from data.query import UsageQuery
@@ -285,6 +289,147 @@ def test_an_export_asks_for_access_as_a_page_does(platform: Platform) -> None:
         pass
     with pytest.raises(NotFoundError), ledger.export(VIEWER, replace(QUERY, workspace_id="no")):
         pass
+
+
+DELIMITERS = {Separator.COMMA: ",", Separator.SEMICOLON: ";", Separator.TAB: "\t"}
+CHOICES = [
+    ExportChoice(columns, separator, mark)
+    for columns in Columns
+    for separator in Separator
+    for mark in Mark
+    if (separator, mark) != (Separator.COMMA, Mark.COMMA)
+]
+
+
+def named(choice: ExportChoice) -> str:
+    return f"{choice.columns}-{choice.separator}-{choice.decimal}"
+
+
+def read_as(choice: ExportChoice, text: str) -> list[dict[str, str]]:
+    """Read a file as whoever chose it would: a byte order mark is no part of the first name."""
+    decoded = text.encode().decode("utf-8-sig")
+    stream = io.StringIO(decoded, newline="")
+    return list(csv.DictReader(stream, delimiter=DELIMITERS[choice.separator], strict=True))
+
+
+def full_row(**values: Any) -> SimpleNamespace:
+    more: dict[str, Any] = {
+        "id": "row",
+        "workflow_id": "wf",
+        "workspace_id": "ws",
+        "status": "completed",
+        "sent": Decimal(3),
+        "received": None,
+        "type": UsageType.ON_DEMAND,
+        "on_demand": Decimal("0.10"),
+    }
+    return row(**more | values)
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=named)
+def test_every_kind_of_file_is_read_back_the_same_but_for_its_marks(choice: ExportChoice) -> None:
+    awkward = 'a;b,c\td "e"\nf'
+    rows = [
+        full_row(workflow_name=awkward, cost=Decimal("1234.560"), tokens=Decimal(7)),
+        full_row(execution_id="=1,5", cost=None, on_demand=None, workflow_id=None, sent=None),
+    ]
+    text = "".join(write_csv(rows, choice))
+    first, second = read_as(choice, text)
+    point = "," if choice.decimal is Mark.COMMA else "."
+    assert (first["Workflow"], first["Tokens"]) == (awkward, "7")
+    assert first["Date"] == "2026-10-10T12:00:00.000000Z"
+    assert first["Cost (USD)"] == f"1234{point}560"
+    assert (second["Execution"], second["Cost (USD)"]) == ("'=1,5", "")
+    assert tuple(first) == (*COLUMNS, *MORE_COLUMNS) if choice.extended else COLUMNS
+    if choice.extended:
+        assert [first[name] for name in MORE_COLUMNS] == [
+            "On-Demand",
+            f"0{point}10",
+            "completed",
+            "3",
+            "",
+            "row",
+            "wf",
+            "ws",
+        ]
+        assert [second[name] for name in MORE_COLUMNS[1:7]] == ["", "completed", "", "", "row", ""]
+    assert text.startswith("\ufeff") == (choice.separator is Separator.SEMICOLON)
+    assert "\r" not in text
+
+
+@given(
+    choice=st.sampled_from(CHOICES),
+    names=st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
+        max_size=4,
+    ),
+)
+def test_any_text_in_any_column_survives_any_separator(
+    choice: ExportChoice, names: list[str]
+) -> None:
+    rows = [full_row(workflow_name=name, id=name, status=name[::-1]) for name in names]
+    found = read_as(choice, "".join(write_csv(rows, choice)))
+    for column in ("Workflow", "Row ID") if choice.extended else ("Workflow",):
+        read = [one[column].removeprefix("'") for one in found]
+        assert read == [name.removeprefix("'") for name in names]
+        assert all(one[column][0] not in "=+-@\t\r" for one in found)
+
+
+def test_the_extended_file_says_of_each_row_what_the_page_says(platform: Platform) -> None:
+    platform.account("3", "ws", "other")
+    platform.workflow("wf", "Triage")
+    platform.runs(spaced(6, start=utc("2026-09-30 23:57"), cost="1.25"))
+    platform.runs([Run("o", utc("2026-10-01 00:00"), '{"total": 2}', workspace="other")])
+    cost = '{"total": 0, "tokens": {"prompt": 5, "completion": 6}}'
+    platform.runs([Run("z", utc("2026-10-02 00:00"), cost, workflow="wf", status="failed")])
+    platform.runs([Run("u", utc("2026-10-03 00:00"), '{"total": "?"}')])
+    ledger = platform.ledger()
+    choice = ExportChoice(Columns.EXTENDED)
+    with ledger.export(VIEWER, QUERY, choice) as export:
+        assert isinstance(export.rows, Iterator)  # as they come, not all of them at once
+        found = by_csv("".join(write_csv(export.rows, choice)))
+    names = {"included": "Included", "on_demand": "On-Demand"}
+    shown = rows_of(first_page(ledger))
+    assert [
+        (one["Row ID"], one["Type"], one["On-Demand (USD)"], one["Status"], one["Workflow ID"])
+        for one in found
+    ] == [
+        (
+            one["id"],
+            names[one["type"]],
+            "" if one["on_demand"] is None else format(one["on_demand"], "f"),
+            one["status"],
+            one["workflow_id"] or "",
+        )
+        for one in shown
+    ]
+    assert {one["Type"] for one in found} == {"Included", "On-Demand"}
+    [zero] = [one for one in found if one["Row ID"] == "z"]
+    assert (zero["Input tokens"], zero["Output tokens"], zero["Tokens"]) == ("5", "6", "11")
+    assert {one["Workspace ID"] for one in found} == {"ws"}
+
+
+def test_only_a_file_that_tells_of_types_looks_for_a_crossing(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.account(1)
+    platform.runs(spaced(3, start=NOON))
+    ledger = platform.ledger()
+    asked: list[object] = []
+
+    def of(*given: object) -> dict[object, object]:
+        asked.append(given)
+        return {}
+
+    monkeypatch.setattr(Crossings, "of", of)
+    for choice in (ExportChoice(), ExportChoice(separator=Separator.TAB, decimal=Mark.COMMA)):
+        with ledger.export(VIEWER, QUERY, choice) as export:
+            list(export.rows)
+    assert asked == []
+    for choice in (ExportChoice(Columns.EXTENDED), ExportChoice(manifest=True)):
+        with ledger.export(VIEWER, QUERY, choice) as export:
+            list(export.rows)
+    assert len(asked) == 2
 
 
 def test_the_file_is_named_after_the_day_of_the_export_in_the_reporting_zone() -> None:

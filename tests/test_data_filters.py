@@ -1,8 +1,7 @@
 """Filters: which rows they leave, in page, sums and cursors, and what they never change."""
 
-from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,88 +11,20 @@ from data.errors import BadRequestError
 from data.filters import NO_FILTERS, Filters
 from data.paging import Cursor, Direction
 from data.query import UsageQuery
-from tests.platform import ALWAYS, VIEWER, WORKSPACE, Platform, Run, labels, rows_of, utc
-
-START: Final = utc("2026-10-30")
-COSTS: Final = (
-    '{"total": 1, "models": {"gpt-4o": {"total": 1}}}',
-    '{"total": 0.5, "models": {"gpt-4o": {"total": 0.2}, "o4-mini": {"total": 0.25}}}',
-    '{"total": "2.25", "model": "gpt-4o"}',
-    '{"total": 0.1, "models": {"": {"total": 1}}, "model": "solo"}',
-    '{"total": 0, "models": []}',
-    '{"models": {"o4-mini": {}}, "model": "solo"}',
-    None,
-)
-NAMES: Final = {"w1": "Invoice, intake", "w2": "100% Refund_review", "w3": "ÄRGER"}
-RUNS: Final = [
-    Run(
-        f"run-{place:03}",
-        START + place * timedelta(minutes=47),
-        COSTS[place % len(COSTS)],
-        workflow=(*NAMES, None)[place % 4],
-        trigger=("api", "chat", "schedule")[place % 3],
-        status=("completed", "failed", "running", "pending", "cancelled")[place % 5],
-    )
-    for place in range(160)
-]
-OPTIONS: Final[dict[str, list[str]]] = {
-    "workflow": [*NAMES, "deleted", "nowhere"],
-    "model": ["gpt-4o", "o4-mini", "solo", "none"],
-    "trigger": ["api", "chat", "schedule", "webhook"],
-    "type": ["included", "on_demand"],
-    "status": ["completed", "failed", "running", "pending"],
-}
+from tests.filtering import OPTIONS, fill, passes, some_filters
+from tests.platform import ALWAYS, VIEWER, WORKSPACE, Platform, labels, rows_of
 
 
 @pytest.fixture(scope="module")
 def shelf(any_stage: Platform) -> Platform:
-    """Fill a database with 160 executions of every kind, in two months, over the limit in both."""
-    any_stage.clear()
-    any_stage.account(20)
-    for workflow_id, name in NAMES.items():
-        any_stage.workflow(workflow_id, name)
-    any_stage.runs(RUNS)
-    return any_stage
+    return fill(any_stage)
 
 
 def filters_of(**params: list[str]) -> Filters:
     return Filters.parse(params)
 
 
-some_filters = st.fixed_dictionaries(
-    {},
-    optional={
-        **{
-            name: st.lists(st.sampled_from(words), min_size=1, max_size=3, unique=True)
-            for name, words in OPTIONS.items()
-        },
-        "q": st.sampled_from(
-            ["invoice", "100%", "d_r", "ärger", "DELETED", "n-run-01", "%", "zz"]
-        ).map(lambda word: [word]),
-        "min_cost_usd": st.sampled_from([["0"], ["0.5"], ["0.500"], ["3"]]),
-    },
-).map(Filters.parse)
-
-
-def passes(row: dict[str, Any], filters: Filters) -> bool:
-    """Say by the words of the contract whether a row passes."""
-    name = row["workflow_name"] or "Deleted workflow"
-    q = (filters.q or "").casefold()
-    least = filters.min_cost_usd
-    return all(
-        (
-            not filters.workflow or (row["workflow_id"] or "deleted") in filters.workflow,
-            not filters.model or bool(set(filters.model) & set(row["models"])),
-            not filters.trigger or row["trigger"] in filters.trigger,
-            not filters.type or row["type"] in filters.type,
-            not filters.status or row["status"] in filters.status,
-            q in name.casefold() or q in row["execution_id"].casefold(),
-            least is None or (row["cost"] is not None and row["cost"] >= least),
-        )
-    )
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(filters=some_filters, limit=st.sampled_from([7, 100]))
 def test_pages_hold_the_rows_that_pass_with_their_own_types(
     shelf: Platform, filters: Filters, limit: int

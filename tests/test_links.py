@@ -1,4 +1,4 @@
-from links import params_in, params_of, usage_path, workspace_in
+from links import log_url, params_in, params_of, usage_path, workspace_in
 
 
 def test_an_address_and_its_workspace_are_each_others_inverse() -> None:
@@ -10,6 +10,12 @@ def test_an_address_and_its_workspace_are_each_others_inverse() -> None:
 
 def test_an_address_carries_the_window() -> None:
     assert usage_path("/", "ws", {"preset": "7d"}) == "/workspace/ws/usage?preset=7d"
+
+
+def test_a_log_is_found_by_the_id_of_its_execution_whatever_is_in_it() -> None:
+    assert log_url("https://app.example/", "w/1", "a b&c=é") == (
+        "https://app.example/workspace/w%2F1/logs?executionId=a%20b%26c%3D%C3%A9"
+    )
 
 
 def test_other_paths_have_no_workspace() -> None:

@@ -1,0 +1,82 @@
+"""A window as a file: streamed, or whole with its manifest."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain, islice
+from typing import Final
+from urllib.parse import quote
+
+from flask import Response, request
+
+from api.asking import params_given, query_of
+from api.file_models import ExportManifest, ExportParams, ManifestParams
+from data.access import Viewer
+from data.choice import ExportChoice
+from data.export import ROW_LIMIT, file_name, write_csv
+from data.ledger import Ledger
+from data.manifest import ProvenFile
+from data.query import UsageQuery
+
+_LINES_A_CHUNK: Final = 500
+
+
+def export(ledger: Ledger, viewer: Viewer) -> Response:
+    """Return the file that the request asks for, alone or in an archive with its manifest."""
+    query = query_of(ledger, viewer, ExportParams)
+    choice = ExportChoice.parse(params_given())
+    return (_zipped if choice.manifest else _streamed)(ledger, viewer, query, choice)
+
+
+def manifest(ledger: Ledger, viewer: Viewer) -> ExportManifest:
+    """Return the manifest of the file that the same question gives now."""
+    query = query_of(ledger, viewer, ManifestParams)
+    choice = replace(ExportChoice.parse(params_given()), manifest=True)
+    with ledger.export(viewer, query, choice) as answer:
+        proven = ProvenFile.of(answer, query, choice, datetime.now(UTC), ledger.zone)
+    return ExportManifest.model_validate(proven.manifest)
+
+
+def _streamed(ledger: Ledger, viewer: Viewer, query: UsageQuery, choice: ExportChoice) -> Response:
+    """Stream the file; what goes wrong before its first rows is still told as an error."""
+    now = datetime.now(UTC)
+    with ExitStack() as stack:
+        answer = stack.enter_context(ledger.export(viewer, query, choice))
+        chunks = _chunks(write_csv(answer.rows, choice))
+        # Only its length tells a client of HTTP/1.0 a short file from a whole one.
+        whole = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+        body = b"".join(chunks) if whole else chain([next(chunks)], chunks)
+        response = Response(body, mimetype="text/csv")
+        if not whole:
+            response.call_on_close(stack.pop_all().close)
+    return _as_file(response, file_name(query.workspace_id, now, ledger.zone), answer.total)
+
+
+def _zipped(ledger: Ledger, viewer: Viewer, query: UsageQuery, choice: ExportChoice) -> Response:
+    with ledger.export(viewer, query, choice) as answer:
+        proven = ProvenFile.of(answer, query, choice, datetime.now(UTC), ledger.zone)
+    response = Response(proven.zipped(), mimetype="application/zip")
+    return _as_file(response, f"{proven.name}.zip", answer.total)
+
+
+def _as_file(response: Response, name: str, total: int) -> Response:
+    response.headers["Content-Disposition"] = _attachment(name)
+    response.headers["X-Export-Truncated"] = "1" if total > ROW_LIMIT else "0"
+    response.headers["X-Export-Row-Limit"] = str(ROW_LIMIT)
+    return response
+
+
+def _attachment(name: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    # The second form is for ids beyond ASCII only: RFC 6266.
+    beyond = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return f'attachment; filename="{plain}"{beyond}'
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
+    """Gather lines, so that not every one of them is sent by itself."""
+    rest = iter(lines)
+    while gathered := "".join(islice(rest, _LINES_A_CHUNK)):
+        yield gathered.encode()

@@ -1,0 +1,118 @@
+"""What the API gives of a whole window: its sums, and their course."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.models import Dollars, FilterParams, Instant, Model, Period
+from data.query import Split
+from data.steps import Unit
+
+
+class SeriesParams(FilterParams):
+    """What the costs are split by."""
+
+    split: Split = Field(
+        Split.TYPE,
+        description="By Type into what is Included and what is On-Demand, or by workflow or model.",
+    )
+
+
+class Sums(Model):
+    """What some executions add up to."""
+
+    executions: int
+    tokens: int
+    cost_usd: Dollars = Field(description="`included_usd` and `on_demand_usd` together.")
+    included_usd: Dollars
+    on_demand_usd: Dollars
+    unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
+    running: int = Field(description="Executions that had not ended; their cost so far counts.")
+
+
+class PreviousSums(Sums):
+    """The sums of the window that this one is compared with."""
+
+    from_: Instant = Field(alias="from")
+    to: Instant
+
+
+class UsageSummary(Model):
+    """Sums over the whole window, and the limit of the billing period that holds its end."""
+
+    object: Literal["usage_summary"] = "usage_summary"
+    period: Period
+    as_of: Instant
+    executions: int
+    tokens: int
+    cost_usd: Dollars = Field(description="`included_usd` and `on_demand_usd` together.")
+    included_usd: Dollars
+    on_demand_usd: Dollars
+    unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
+    limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
+    crossed_at: Instant | None = Field(
+        description="When the payer crossed the limit in that billing period."
+    )
+    running_total_usd: Dollars | None = Field(
+        description="The payer's total of that billing period; told to the payer only."
+    )
+    running: int = Field(description="Executions that had not ended; their cost so far counts.")
+    previous: PreviousSums | None = Field(
+        description="The same filters over the window before; null where there is no earlier data."
+    )
+
+
+class Step(Sums):
+    """A piece of the window."""
+
+    from_: Instant = Field(alias="from")
+    to: Instant
+
+
+class Share(Model):
+    """One part of a split."""
+
+    key: str | None = Field(
+        description="The workflow's id or the model's name; null for Other, and for Base and tools."
+    )
+    label: str
+    costs_usd: list[str] = Field(description="Its dollars in each of `steps`.")
+
+
+class RunningTotal(Model):
+    """The payer's running total at an instant."""
+
+    at: Instant
+    usd: Dollars
+
+
+class RunningMonth(Model):
+    """The course of the payer's running total in a billing period."""
+
+    month: str = Field(description="`YYYY-MM`.")
+    points: list[RunningTotal]
+
+
+class Crossed(Model):
+    """When the payer crossed the limit."""
+
+    month: str = Field(description="`YYYY-MM`.")
+    at: Instant
+
+
+class UsageSeries(Model):
+    """The course of the window's costs, step by step; all steps together are the window."""
+
+    object: Literal["usage_series"] = "usage_series"
+    period: Period
+    as_of: Instant
+    unit: Unit
+    split: Split
+    steps: list[Step]
+    shares: list[Share] = Field(
+        description="Split by workflow or model: the dearest, Other, and what no model accounts "
+        "for. Their dollars add up to the cost of each step."
+    )
+    limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
+    crossings: list[Crossed]
+    running_total: list[RunningMonth] | None = Field(description="Told to the payer only.")

@@ -1,0 +1,115 @@
+"""How a file is to be written, chosen in a menu beside the button and remembered by the browser."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dash_bootstrap_components as dbc
+from dash import State, html
+from dash.development.base_component import Component
+
+from components import ids
+from components.aria import aria
+from data.choice import Columns, ExportChoice, Mark, Separator
+from data.errors import BadRequestError
+
+STATES: Final = {
+    "columns": State(ids.EXPORT_COLUMNS, "value"),
+    "marks": State(ids.EXPORT_FORMAT, "value"),
+    "manifest": State(ids.EXPORT_MANIFEST, "value"),
+}
+
+# What a spreadsheet wants follows from the country it was made for, so one choice sets both.
+_MARKS: Final = {
+    Separator.COMMA.value: Mark.POINT,
+    Separator.SEMICOLON.value: Mark.COMMA,
+    Separator.TAB.value: Mark.POINT,
+}
+_REMEMBERED: Final = {"persistence": True, "persistence_type": "local"}
+
+
+def layout() -> Component:
+    """Return the menu, closed, and what opens it."""
+    return html.Details(
+        [
+            html.Summary(
+                html.I(className="usage-caret", **aria(hidden="true")),
+                className="btn usage-split",
+                title="Export choices",
+                **aria(label="Export choices"),
+            ),
+            html.Div([_columns(), _marks(), _manifest()], className="usage-menu"),
+        ],
+        id=ids.EXPORT_MENU,
+    )
+
+
+def choice_of(chosen: Mapping[str, Any]) -> ExportChoice:
+    """Read the values of ``STATES``, which a browser may send as it likes."""
+    columns = str(chosen["columns"] or Columns.STANDARD)
+    separator = str(chosen["marks"] or Separator.COMMA)
+    if columns not in list(Columns) or separator not in _MARKS:
+        raise BadRequestError("There is no such kind of file. Choose one of the menu's.")
+    return ExportChoice(
+        Columns(columns), Separator(separator), _MARKS[separator], chosen["manifest"] is True
+    )
+
+
+def _columns() -> Component:
+    return _group(
+        "Columns",
+        ids.EXPORT_COLUMNS,
+        {
+            Columns.STANDARD: (
+                "Standard",
+                "Date, Execution, Workflow, Trigger, Model, Tokens, Cost",
+            ),
+            Columns.EXTENDED: (
+                "Extended",
+                "plus Type, On-Demand part, Status, input and output tokens, ids",
+            ),
+        },
+    )
+
+
+def _marks() -> Component:
+    return _group(
+        "Spreadsheet format",
+        ids.EXPORT_FORMAT,
+        {
+            Separator.COMMA: ("Commas, 1234.56", "US, UK; most programs"),
+            Separator.SEMICOLON: ("Semicolons, 1234,56", "Germany, France and most of Europe"),
+            Separator.TAB: ("Tabs, 1234.56", "to paste or to import"),
+        },
+    )
+
+
+def _manifest() -> Component:
+    label = _labelled(
+        "With a manifest",
+        "a ZIP with window, filters, rows, sums and SHA-256: proves the file complete",
+    )
+    box: Component = dbc.Checkbox(id=ids.EXPORT_MANIFEST, value=False, label=label, **_REMEMBERED)
+    return box
+
+
+def _group(name: str, element: str, choices: Mapping[Any, tuple[str, str]]) -> Component:
+    first = next(iter(choices))
+    return html.Fieldset(
+        [
+            html.Legend(name),
+            dbc.RadioItems(
+                id=element,
+                name=element,
+                options=[
+                    {"value": value.value, "label": _labelled(*texts)}
+                    for value, texts in choices.items()
+                ],
+                value=first.value,
+                **_REMEMBERED,
+            ),
+        ]
+    )
+
+
+def _labelled(name: str, help_text: str) -> Component:
+    return html.Span([name, html.Small(help_text)])

@@ -1,0 +1,191 @@
+"""The figures of a whole window: its sums, beside earlier ones, step by step, against the limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from typing import Final
+
+from data.access import Account
+from data.allowance import Crossing
+from data.crossings import Crossings
+from data.executions import extent_of
+from data.money import ZERO, exact, trimmed
+from data.periods import (
+    FIRST_DAY,
+    BillingPeriod,
+    Span,
+    Window,
+    billing_period,
+    billing_periods_of,
+    day_start,
+)
+from data.query import Split, UsageQuery
+from data.selection import Selection
+from data.splits import Share, shares_by
+from data.steps import Unit, previous_of, steps_of, unit_of
+from data.sums import Sums, sums_by, together
+from data.totals import Totals
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Running:
+    """The account's running total in one billing period: dollars at ascending instants."""
+
+    period: BillingPeriod
+    points: Sequence[tuple[datetime, Decimal]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a whole window adds up to, and how the account stands.
+
+    ``by_step`` has the sums of each of ``steps``, which together are the window; ``shares`` splits
+    their costs. ``earlier`` are the sums of the window ``previous``; None where the workspace has
+    no earlier data. ``crossings`` are the account's in the window. ``crossing`` and
+    ``running_total`` (of the account, in full dollars) are those of ``period``, the billing period
+    that holds the window's last instant. The total is None, and ``running`` is empty, for viewers
+    to whom they would tell of other people's workspaces.
+    """
+
+    account: Account
+    window: Window
+    unit: Unit
+    steps: Sequence[Span]
+    by_step: Sequence[Sums]
+    shares: Sequence[Share]
+    previous: Span | None
+    earlier: Sums | None
+    crossings: Sequence[Crossing]
+    period: BillingPeriod | None
+    crossing: Crossing | None
+    running_total: Decimal | None
+    running: Sequence[Running]
+
+    @property
+    def sums(self) -> Sums:
+        """The sums of the window."""
+        return together(self.by_step)
+
+
+def figures_of(
+    totals: Totals,
+    crossings: Crossings,
+    account: Account,
+    query: UsageQuery,
+    split: Split,
+    *,
+    drawn: bool,
+    tells_totals: bool,
+) -> Figures:
+    """Read the figures of a window in one snapshot; not ``drawn``, it is one single step."""
+    zone, window = crossings.zone, query.window
+    extent = extent_of(totals.connection, query.workspace_id, window)
+    unit = unit_of(window)
+    steps = steps_of(_drawn_part(window, unit, extent), unit, zone) if drawn else [window]
+    previous = previous_of(window, zone)
+    begun, earlier_extent = _earlier(totals, query, previous, zone)
+    last = billing_period(window.end - _MICROSECOND, zone) if window.start < window.end else None
+    periods = {
+        *billing_periods_of(*extent, zone),
+        *billing_periods_of(*earlier_extent, zone),
+        *([last] if last else []),
+    }
+    found = crossings.of(totals, account, periods)
+    selection = Selection(query.workspace_id, window, query.filters, tuple(found.values()))
+    spans = [previous, *steps] if previous and begun else steps
+    sums = sums_by(totals, selection, spans)
+    running: list[Running] = []
+    running_total = None
+    if tells_totals and last:
+        running, running_total = _running(totals, account, last, steps if drawn else [], zone)
+    return Figures(
+        account=account,
+        window=window,
+        unit=unit,
+        steps=steps,
+        by_step=sums[len(spans) - len(steps) :],
+        shares=shares_by(totals, selection, steps, split),
+        previous=previous,
+        earlier=sums[0] if len(spans) > len(steps) else None,
+        crossings=[each for each in found.values() if each.position.started_at in window],
+        period=last,
+        crossing=found.get(last) if last else None,
+        running_total=running_total,
+        running=running,
+    )
+
+
+def _drawn_part(
+    window: Window, unit: Unit, extent: tuple[datetime | None, datetime | None]
+) -> Span:
+    """Return the part of a window that is cut into steps: of years, the months in use."""
+    first, last = extent
+    if unit is not Unit.MONTH:
+        return window
+    if first is None or last is None:
+        return Span(window.start, window.start)
+    return Span(first, min(last + _MICROSECOND, window.end))
+
+
+def _earlier(
+    totals: Totals, query: UsageQuery, previous: Span | None, zone: tzinfo
+) -> tuple[bool, tuple[datetime | None, datetime | None]]:
+    """Tell whether the workspace had executions before the window; which ones, in ``previous``."""
+    if previous is None:
+        return False, (None, None)
+    extent = extent_of(totals.connection, query.workspace_id, previous)
+    if extent != (None, None):
+        return True, extent
+    ever = Span(day_start(FIRST_DAY, zone), query.window.start)
+    return extent_of(totals.connection, query.workspace_id, ever) != (None, None), extent
+
+
+def _running(
+    totals: Totals, account: Account, last: BillingPeriod, steps: Sequence[Span], zone: tzinfo
+) -> tuple[list[Running], Decimal]:
+    """Add up the account's costs along ``steps``, and all of those in the period ``last``."""
+    edges_of = _edges(account, last, steps, zone)
+    spans = [Span(*ends) for edges in edges_of.values() for ends in pairwise(edges)]
+    costs = iter(totals.by_span(account.workspace_ids, spans, "cost")["cost"])
+    running, total = [], ZERO
+    with exact():
+        for period, edges in edges_of.items():
+            sums = accumulate((next(costs) for _ in edges[1:]), initial=ZERO)
+            points = [(edge, trimmed(spent)) for edge, spent in zip(edges, sums, strict=True)]
+            total = points[-1][1]
+            if shown := [point for point in points if _is_shown(point[0], account, steps)]:
+                running.append(Running(period, shown))
+    return running, total
+
+
+def _is_shown(instant: datetime, account: Account, steps: Sequence[Span]) -> bool:
+    return bool(steps) and steps[0].start <= instant <= _until(account, steps)
+
+
+def _edges(
+    account: Account, last: BillingPeriod, steps: Sequence[Span], zone: tzinfo
+) -> dict[BillingPeriod, list[datetime]]:
+    """Return the instants at which each period's running total is told, from its start on."""
+    if not steps:
+        return {last: [last.start, last.end]}
+    until = _until(account, steps)
+    told = {until, *(step.start for step in steps if step.start <= until)}
+    periods = [*billing_periods_of(steps[0].start, steps[-1].end - _MICROSECOND, zone)]
+    edges = {
+        period: {period.start, *(edge for edge in told if period.start < edge <= period.end)}
+        for period in periods
+    }
+    edges.setdefault(last, {last.start}).add(last.end)
+    # What ended within the steps is told to its end.
+    for period in periods[:-1]:
+        edges[period].add(period.end)
+    return {period: sorted(each) for period, each in edges.items()}
+
+
+def _until(account: Account, steps: Sequence[Span]) -> datetime:
+    """Return where the line ends: nothing is told of what has not happened yet."""
+    return max(steps[0].start, min(steps[-1].end, account.as_of))

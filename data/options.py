@@ -1,0 +1,82 @@
+"""What a window can be filtered by: the workflows, models, triggers and statuses on offer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from sqlalchemy import select
+
+from data.cost import models
+from data.executions import NEWEST_FIRST
+from data.pieces import OF_SPLITS, Source, pieces_of
+from data.query import UsageQuery
+from data.rollup import tables
+from data.schema import execution, workflow
+from data.selection import Selection
+from data.totals import Totals
+
+# To look through all executions of a window would take longer than to list them.
+_LOOKED_THROUGH: Final = 1000
+_WORKFLOWS_AT_MOST: Final = 1000
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen; ``workflows`` by id, in the order of their names.
+
+    ``models``, ``triggers`` and ``statuses`` are those of the window's newest executions, the
+    models of all of them where there is a rollup; what the filters ask for is always among them.
+    """
+
+    workflows: dict[str, str]
+    models: Sequence[str]
+    triggers: Sequence[str]
+    statuses: Sequence[str]
+
+
+def options_of(totals: Totals, query: UsageQuery) -> Options:
+    """Return what the window of ``query`` can be filtered by."""
+    selection = Selection(query.workspace_id, query.window)
+    seen = totals.connection.execute(
+        select(execution.c.trigger, execution.c.status, models)
+        .where(selection.condition)
+        .order_by(*NEWEST_FIRST)
+        .limit(_LOOKED_THROUGH)
+    ).all()
+    named = totals.connection.execute(
+        select(workflow.c.id, workflow.c.name)
+        .where(workflow.c.workspace_id == query.workspace_id)
+        .order_by(workflow.c.name, workflow.c.id)
+        .limit(_WORKFLOWS_AT_MOST)
+    )
+    filters = query.filters
+    return Options(
+        workflows={row.id: row.name for row in named},
+        models=_listed(*(row.models for row in seen), _folded_models(totals, query), filters.model),
+        triggers=_listed([row.trigger for row in seen], filters.trigger),
+        statuses=_listed([row.status for row in seen], filters.status),
+    )
+
+
+def _folded_models(totals: Totals, query: UsageQuery) -> Sequence[str]:
+    """Return the models that the rollup knows of the window, all but those of its ragged ends."""
+    table = tables.by_model
+    pieces = pieces_of([query.window], rollup=totals.rollup, sources=OF_SPLITS)
+    for span in pieces.get(Source.QUARTERS, []):
+        found = totals.connection.execute(
+            select(table.c.name)
+            .where(
+                table.c.workspace_id == query.workspace_id,
+                table.c.start >= span.start,
+                table.c.start < span.end,
+                table.c.name != "",
+            )
+            .group_by(table.c.name)
+        )
+        return found.scalars().all()
+    return []
+
+
+def _listed(*words: Sequence[str]) -> list[str]:
+    return sorted(set(chain.from_iterable(words)))

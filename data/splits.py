@@ -1,0 +1,176 @@
+"""What a window cost by workflow or by model, step by step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from data.cost import shares_of, total_of
+from data.labels import DELETED_WORKFLOW
+from data.money import ZERO, trimmed
+from data.periods import Span
+from data.pieces import OF_SPLITS, Source, pieces_of
+from data.query import Split
+from data.rollup import tables
+from data.schema import UtcTimestamp, execution, workflow
+from data.selection import Selection
+from data.totals import Totals
+
+# So many are told apart; what is left over is summed as one.
+TOP: Final = 7
+_OTHER: Final = TOP + 1
+_BASE_AND_TOOLS: Final = TOP + 2
+
+
+@dataclass(frozen=True)
+class Share:
+    """One part of a split: its dollars in each step.
+
+    ``key`` is the workflow's id or the model's name; None for what is no single one of them.
+    """
+
+    key: str | None
+    label: str
+    costs: Sequence[Decimal]
+
+
+def shares_by(
+    totals: Totals, selection: Selection, steps: Sequence[Span], split: Split
+) -> list[Share]:
+    """Split the costs of the selected executions in ``steps``, which follow on each other.
+
+    The dearest first, then "Other", then what no model accounts for. They add up to the cost of
+    each step. To be split by Type is the business of sums.
+    """
+    if not steps or split is Split.TYPE:
+        return []
+    part = union_all(*_parts(totals, selection, steps, split)).subquery("part")
+    starts = bindparam("starts", [step.start for step in steps], type_=ARRAY(UtcTimestamp))
+    placed = (
+        select(func.width_bucket(part.c.at, starts).label("place"), part.c.name, part.c.amount)
+        # It stays a subquery: or as many places would be expected as rows, and sorted.
+        .offset(literal_column("0"))
+        .subquery("placed")
+    )
+    cell = (
+        select(placed.c.place, placed.c.name, func.sum(placed.c.amount).label("amount"))
+        .group_by(placed.c.place, placed.c.name)
+        .cte("cell")
+    )
+    ranked = _ranked(cell, split)
+    named = case((ranked.c.rank <= TOP, cell.c.name), else_="")
+    question = (
+        select(cell.c.place, ranked.c.rank, named.label("name"), func.sum(cell.c.amount))
+        .join_from(cell, ranked, ranked.c.name == cell.c.name)
+        .group_by(cell.c.place, ranked.c.rank, named)
+    )
+    found: dict[tuple[int, str], list[Decimal]] = {}
+    for place, rank, name, amount in totals.connection.execute(question):
+        costs = found.setdefault((rank, name), [ZERO] * len(steps))
+        costs[place - 1] = trimmed(amount)
+    parts = {place: costs for place, costs in sorted(found.items()) if any(costs)}
+    labels = _labels(totals, [name for rank, name in parts if rank <= TOP], split)
+    return [
+        Share(name, labels[name], costs)
+        if rank <= TOP
+        else Share(None, "Other" if rank == _OTHER else "Base and tools", costs)
+        for (rank, name), costs in parts.items()
+    ]
+
+
+def _ranked(cell: Any, split: Split) -> Any:
+    """Rank the names of ``cell`` by cost; all beyond the first few are one."""
+    by_cost = func.row_number().over(
+        order_by=[func.sum(cell.c.amount).desc(), cell.c.name.collate("C")]
+    )
+    rank = case((by_cost <= TOP, by_cost), else_=_OTHER)
+    names = select(cell.c.name, rank.label("rank")).group_by(cell.c.name)
+    if split is Split.WORKFLOW:
+        return names.cte("ranked")
+    models = names.where(cell.c.name != "")
+    rest = select(literal_column("''", Text), literal(_BASE_AND_TOOLS))
+    return union_all(models, rest).cte("ranked")
+
+
+def _parts(
+    totals: Totals, selection: Selection, steps: Sequence[Span], split: Split
+) -> list[Select[Any]]:
+    """Select instant, name and dollars from every source that answers a part of ``steps``."""
+    rollup = totals.rollup and not selection.filters
+    parts: list[Select[Any]] = []
+    for source, spans in pieces_of(steps, rollup=rollup, sources=OF_SPLITS).items():
+        if source is Source.EXECUTIONS:
+            rows = _read(execution, split, literal(1), selection.tables)
+            parts.append(rows.where(selection.over(spans)))
+            continue
+        if source is Source.CHANGES:
+            table, at = tables.change, tables.change.c.started_at
+            rows = _read(table, split, table.c.sign, table)
+        else:
+            table = tables.by_workflow if split is Split.WORKFLOW else tables.by_model
+            at = table.c.start
+            rows = _folded(table)
+        within = or_(*((at >= span.start) & (at < span.end) for span in spans))
+        parts.append(rows.where(table.c.workspace_id == selection.workspace_id, within))
+    return parts
+
+
+def _read(table: Table, split: Split, sign: ColumnElement[int], source: Any) -> Select[Any]:
+    """Select what each row of ``table`` costs, out of its JSON."""
+    at = table.c.started_at.label("at")
+    if split is Split.WORKFLOW:
+        amount = func.coalesce(literal_column(total_of(str(table.c.cost)), Numeric), ZERO)
+        name = func.coalesce(table.c.workflow_id, "").label("name")
+        return select(at, name, (sign * amount).label("amount")).select_from(source)
+    shares = (
+        text(shares_of(str(table.c.cost)))
+        .columns(column("name", Text), column("amount", Numeric))
+        .lateral(f"shares_of_{table.name}")
+    )
+    return select(at, shares.c.name, (sign * shares.c.amount).label("amount")).select_from(
+        source.join(shares, true())
+    )
+
+
+def _folded(table: Table) -> Select[Any]:
+    return select(table.c.start.label("at"), table.c.name, table.c.cost.label("amount"))
+
+
+def _labels(totals: Totals, names: Sequence[str], split: Split) -> dict[str, str]:
+    """Name the parts; workflows that share a name are told apart by their ids."""
+    if split is Split.MODEL:
+        return {name: name for name in names}
+    wanted = func.any(bindparam("ids", list(names), type_=ARRAY(Text)))
+    rows = totals.connection.execute(
+        select(workflow.c.id, workflow.c.name).where(workflow.c.id == wanted)
+    )
+    known = {row.id: row.name for row in rows}
+    written = list(known.values())
+    return {
+        name: DELETED_WORKFLOW
+        if name not in known
+        else known[name]
+        if written.count(known[name]) == 1
+        else f"{known[name]} ({name[:8]})"
+        for name in names
+    }

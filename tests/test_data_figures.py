@@ -1,0 +1,170 @@
+"""The figures of a window agree to the last digit with its rows, under every filter and window."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.access import Viewer
+from data.figures import Figures
+from data.filters import NO_FILTERS, Filters
+from data.periods import Span, Window, billing_period
+from data.query import Split, UsageQuery
+from data.sums import Sums
+from tests.filtering import START, fill, passes, some_filters
+from tests.platform import ALWAYS, PAYER, VIEWER, WORKSPACE, Platform, Run, rows_of, utc, walk
+
+END: Final = START + timedelta(days=6)
+ZONES: Final = [UTC, ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/Havana")]
+RUNNING: Final = {"running", "pending"}
+
+
+@pytest.fixture(scope="module")
+def shelf(any_stage: Platform) -> Platform:
+    return fill(any_stage)
+
+
+instants: Final = st.one_of(
+    st.integers(0, 6 * 24).map(lambda hours: START + hours * timedelta(hours=1)),
+    st.integers(0, 6 * 24 * 3600 * 10**6).map(lambda micro: START + timedelta(microseconds=micro)),
+    # The instants of executions themselves.
+    st.integers(0, 159).map(lambda place: START + place * timedelta(minutes=47)),
+)
+windows: Final = st.one_of(
+    st.tuples(instants, instants).map(sorted).map(lambda ends: Window(ends[0], ends[1])),
+    st.just(ALWAYS),
+)
+
+
+def added(rows: Iterable[dict[str, Any]]) -> Sums:
+    """Add rows up one by one."""
+    found = list(rows)
+    return Sums(
+        executions=len(found),
+        unknown=sum(row["cost"] is None for row in found),
+        running=sum(row["status"] in RUNNING for row in found),
+        tokens=sum(row["tokens"] or 0 for row in found),
+        cost=sum((row["cost"] or Decimal(0) for row in found), Decimal(0)),
+        on_demand=sum((row["on_demand"] or Decimal(0) for row in found), Decimal(0)),
+    )
+
+
+def rows_in(rows: Sequence[dict[str, Any]], span: Span) -> list[dict[str, Any]]:
+    return [row for row in rows if row["started_at"] in span]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    filters=st.one_of(st.just(NO_FILTERS), some_filters),
+    window=windows,
+    split=st.sampled_from(Split),
+    zone=st.sampled_from(ZONES),
+)
+def test_sums_steps_and_splits_are_those_of_the_rows(
+    shelf: Platform, filters: Filters, window: Window, split: Split, zone: ZoneInfo
+) -> None:
+    ledger = shelf.ledger(zone)
+    everything = [row for page in walk(ledger) for row in rows_of(page)]
+    expected = [row for row in everything if passes(row, filters)]
+    figures = ledger.figures(Viewer(PAYER), UsageQuery(WORKSPACE, window, filters=filters), split)
+    assert figures.sums == added(rows_in(expected, window))
+    assert list(figures.by_step) == [added(rows_in(expected, step)) for step in figures.steps]
+    if figures.earlier:
+        assert figures.previous
+        assert figures.earlier == added(rows_in(expected, figures.previous))
+    else:
+        assert not any(row["started_at"] < window.start for row in everything)
+    summary = ledger.summary(VIEWER, UsageQuery(WORKSPACE, window, filters=filters))
+    assert (summary.sums, summary.earlier) == (figures.sums, figures.earlier)
+    if split is not Split.TYPE:
+        for place, step in enumerate(figures.by_step):
+            assert sum((share.costs[place] for share in figures.shares), Decimal(0)) == step.cost
+    _check_running(shelf, figures, zone)
+
+
+def _check_running(shelf: Platform, figures: Figures, zone: ZoneInfo) -> None:
+    of_account = [
+        (row["started_at"], row["cost"] or Decimal(0))
+        for workspace in (WORKSPACE, "sibling")
+        for page in walk(shelf.ledger(zone), workspace)
+        for row in rows_of(page)
+    ]
+    for running in figures.running:
+        assert [at for at, _ in running.points] == sorted(at for at, _ in running.points)
+        for at, total in running.points:
+            spent = [
+                cost for started_at, cost in of_account if running.period.start <= started_at < at
+            ]
+            assert total == sum(spent, Decimal(0))
+    if figures.period:
+        spent = [cost for at, cost in of_account if at in figures.period]
+        assert figures.running_total == sum(spent, Decimal(0))
+
+
+def test_a_split_tells_the_dearest_from_the_rest(platform: Platform) -> None:
+    platform.account()
+    at = utc("2026-10-05 12:00")
+    for number in range(9):
+        platform.workflow(f"{number}{number}-workflow", "Twin" if number < 2 else f"Flow {number}")
+    platform.runs(
+        Run(
+            f"run-{number}",
+            at,
+            f'{{"total": {10 - number}, "models": {{"m{number}": {{"total": 0.5}}}}}}',
+            workflow=f"{number}{number}-workflow",
+        )
+        for number in range(9)
+    )
+    platform.runs([Run("gone", at, '{"total": 9.5}')])
+    query = UsageQuery(WORKSPACE, Window(utc("2026-10-05"), utc("2026-10-06")))
+    by_workflow = platform.ledger().figures(VIEWER, query, Split.WORKFLOW).shares
+    assert [(share.label, sum(share.costs)) for share in by_workflow] == [
+        ("Twin (00-workf)", 10),
+        ("Deleted workflow", Decimal("9.5")),
+        ("Twin (11-workf)", 9),
+        ("Flow 2", 8),
+        ("Flow 3", 7),
+        ("Flow 4", 6),
+        ("Flow 5", 5),
+        ("Other", 4 + 3 + 2),
+    ]
+    assert [share.key for share in by_workflow][1] == ""
+    by_model = platform.ledger().figures(VIEWER, query, Split.MODEL).shares
+    assert [(share.label, sum(share.costs)) for share in by_model] == [
+        *((f"m{number}", Decimal("0.5")) for number in range(7)),
+        ("Other", 1),
+        ("Base and tools", 54 + Decimal("9.5") - Decimal("4.5")),
+    ]
+
+
+def test_the_running_total_is_told_to_the_payer_alone(shelf: Platform) -> None:
+    query = UsageQuery(WORKSPACE, Window(START, END))
+    assert shelf.ledger().figures(Viewer(PAYER), query).running
+    assert shelf.ledger(scope="workspace").figures(VIEWER, query).running
+    assert shelf.ledger().figures(VIEWER, query).running == []
+    assert shelf.ledger().figures(VIEWER, query).running_total is None
+    assert len(shelf.ledger().figures(VIEWER, query).crossings) == 2
+
+
+def test_nothing_is_told_of_what_has_not_happened_yet(platform: Platform) -> None:
+    now = datetime.now(UTC)
+    platform.account()
+    platform.runs([Run("now", now - timedelta(minutes=1))])
+    month = billing_period(now, UTC)
+    query = UsageQuery(WORKSPACE, Window(month.start, month.end))
+    figures = platform.ledger(scope="workspace").figures(VIEWER, query)
+    assert figures.running[-1].points[-1][0] == figures.account.as_of
+    assert figures.running[-1].points[-1][1] == 1
+    assert figures.steps[-1].end == month.end
+
+
+def test_the_first_instant_of_a_month_has_no_steps(platform: Platform) -> None:
+    platform.account()
+    start = utc("2026-10-01")
+    figures = platform.ledger().figures(VIEWER, UsageQuery(WORKSPACE, Window(start, start)))
+    assert (list(figures.steps), figures.sums, figures.earlier) == ([], Sums(), None)
