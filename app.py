@@ -36,7 +36,7 @@ def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer
     app = Dash(
         "usage",
         assets_folder=str(Path(__file__).parent / "assets"),
-        assets_ignore=r"theme\.js|.*LICENSE.*",
+        assets_ignore=r"theme\.js|plotly-basic\.min\.js|.*LICENSE.*",
         title="Usage",
         update_title="",
         compress=True,

@@ -1,16 +1,16 @@
 """Addresses: the page's own, with its state in the query, and the host platform's."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 _PATH: Final = re.compile(r"/?workspace/(.+)/usage/?")
 
 
-def usage_path(prefix: str, workspace_id: str, params: Mapping[str, str]) -> str:
-    """Return the address of the page for a workspace and a window."""
-    search = f"?{urlencode(params)}" if params else ""
+def usage_path(prefix: str, workspace_id: str, params: Mapping[str, str | Sequence[str]]) -> str:
+    """Return the address of the page for a workspace and a window; a parameter may be repeated."""
+    search = f"?{urlencode(params, doseq=True)}" if params else ""
     return f"{prefix}workspace/{quote(workspace_id, safe='')}/usage{search}"
 
 
@@ -46,4 +46,7 @@ def params_of(stored: Any) -> dict[str, list[str]]:
     """Read parameters back from the browser, which may send anything."""
     if not isinstance(stored, dict):
         return {}
-    return {str(name): [str(value)] for name, value in stored.items()}
+    return {
+        str(name): [str(each) for each in (value if isinstance(value, list) else [value])]
+        for name, value in stored.items()
+    }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from settings import Settings
 
 # What Dash serves itself: its callbacks, its scripts, this product's assets.
 _DASH: Final = re.compile(r"_dash-|assets/|_favicon\.ico$|_reload-hash$")
+_ASSETS: Final = Path(__file__).parent / "assets"
+_PLOTLY: Final = "vendor/plotly-basic.min.js"
 # Beside every 503.
 _LATER: Final = {"Retry-After": "5"}
 
@@ -25,7 +28,8 @@ INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
 {%metas%}
-<title>{%title%}</title>{%favicon%}{%css%}PORTALS<script src="THEME"></script>
+<title>{%title%}</title>{%favicon%}{%css%}PORTALS
+<meta name="usage-plotly" content="PLOTLY"><script src="THEME"></script>
 </head>
 <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
 </html>"""
@@ -54,8 +58,12 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     """Answer for every URL that is not Dash's own."""
     server: Flask = app.server
     portals = f'<meta name="usage-embed-origins" content="{escape(settings.embed_origins or "")}">'
-    app.index_string = INDEX.replace("THEME", app.get_asset_url("theme.js")).replace(
-        "PORTALS", portals if settings.portals else ""
+    # Loaded once there is something to draw; a new version of it has another address.
+    plotly = f"{app.get_asset_url(_PLOTLY)}?m={(_ASSETS / _PLOTLY).stat().st_mtime_ns}"
+    app.index_string = (
+        INDEX.replace("THEME", app.get_asset_url("theme.js"))
+        .replace("PORTALS", portals if settings.portals else "")
+        .replace("PLOTLY", plotly)
     )
 
     @server.before_request

@@ -30,6 +30,12 @@ SignedDollars = Annotated[
     str,
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["0.005"]}),
 ]
+LeastDollars = Annotated[
+    str,
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,30})?$", "examples": ["0.5"]}
+    ),
+]
 RangeEnd = Annotated[
     str,
     WithJsonSchema(
@@ -100,7 +106,7 @@ class FilterParams(WindowParams):
     q: Word | None = Field(
         None, description="A text in the workflow's name or in the `execution_id`, in any case."
     )
-    min_cost_usd: Dollars | None = Field(None, description="The least known cost, in dollars.")
+    min_cost_usd: LeastDollars | None = Field(None, description="The least known cost, in dollars.")
 
 
 class ListParams(FilterParams):

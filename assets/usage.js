@@ -4,17 +4,18 @@
   "use strict";
 
   const CALLBACKS = "_dash-update-component";
-  const TABLE = "usage-table.data";
+  /* What is dimmed while the answer with this in it is on its way. */
+  const WAITING = { "usage-table.data": "usage-main", "usage-summary.children": "usage-figures" };
   const DATE_LINK = '#usage-table td[data-dash-column="date"] a[href]';
 
   const THEMES = { system: "System", light: "Light", dark: "Dark" };
 
   /* Figures are dimmed while newer ones are on their way. */
-  let waiting = 0;
-  function wait(change) {
-    waiting += change;
-    const main = document.getElementById("usage-main");
-    if (main) main.setAttribute("aria-busy", waiting > 0 ? "true" : "false");
+  const waiting = {};
+  function wait(id, change) {
+    waiting[id] = (waiting[id] || 0) + change;
+    const part = document.getElementById(id);
+    if (part) part.setAttribute("aria-busy", waiting[id] > 0 ? "true" : "false");
   }
 
   function tell(sentence) {
@@ -115,8 +116,9 @@
   window.fetch = async function (resource, options) {
     const url = String(resource && resource.url ? resource.url : resource);
     if (!url.includes(CALLBACKS)) return fetchFromServer(resource, options);
-    const dims = String((options && options.body) || "").includes(TABLE);
-    if (dims) wait(+1);
+    const body = String((options && options.body) || "");
+    const dims = Object.keys(WAITING).find((output) => body.includes(output));
+    if (dims) wait(WAITING[dims], +1);
     try {
       const response = await fetchAsViewer(resource, options);
       const json = (response.headers.get("content-type") || "").includes("application/json");
@@ -132,7 +134,7 @@
       tell("The server cannot be reached. Check your connection and try again.");
       throw failure;
     } finally {
-      if (dims) wait(-1);
+      if (dims) wait(WAITING[dims], -1);
     }
   };
 
@@ -185,38 +187,37 @@
     openRow(id);
   });
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    usage: {
-      chooseTheme: function () {
-        const clicked = window.dash_clientside.callback_context.triggered_id;
-        if (clicked) window.usageTheme.choose(clicked.replace("usage-theme-", ""));
-        return "Theme: " + THEMES[window.usageTheme.chosen()];
-      },
-      closeQuestion: function () {
-        return true;
-      },
-      openRow: function () {
-        if (executionIn(window.location)) openRow(executionIn(window.location));
-        return window.dash_clientside.no_update;
-      },
-      closeRow: function (isOpen) {
-        const { callback_context, set_props, no_update } = window.dash_clientside;
-        if (callback_context.triggered_id === "usage-opened-close") {
-          set_props("usage-opened", { is_open: false });
-        } else if (!isOpen && executionIn(window.location)) {
-          set_props("usage-location", { search: searchWith(null) });
-        }
-        return no_update;
-      },
-      /* A new page of the ledger is read from its top, under its own name. */
-      turnPage: function (view) {
-        document.title = view ? view.title : "Usage";
-        const table = document.querySelector("#usage-table .dash-spreadsheet-container");
-        if (table) table.scrollTop = 0;
-        const top = document.querySelector(".usage-table");
-        if (top && top.getBoundingClientRect().top < 0) top.scrollIntoView();
-        return window.dash_clientside.no_update;
-      },
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.usage = Object.assign(window.dash_clientside.usage || {}, {
+    chooseTheme: function () {
+      const clicked = window.dash_clientside.callback_context.triggered_id;
+      if (clicked) window.usageTheme.choose(clicked.replace("usage-theme-", ""));
+      return "Theme: " + THEMES[window.usageTheme.chosen()];
+    },
+    closeQuestion: function () {
+      return true;
+    },
+    openRow: function () {
+      if (executionIn(window.location)) openRow(executionIn(window.location));
+      return window.dash_clientside.no_update;
+    },
+    closeRow: function (isOpen) {
+      const { callback_context, set_props, no_update } = window.dash_clientside;
+      if (callback_context.triggered_id === "usage-opened-close") {
+        set_props("usage-opened", { is_open: false });
+      } else if (!isOpen && executionIn(window.location)) {
+        set_props("usage-location", { search: searchWith(null) });
+      }
+      return no_update;
+    },
+    /* A new page of the ledger is read from its top, under its own name. */
+    turnPage: function (view) {
+      document.title = view ? view.title : "Usage";
+      const table = document.querySelector("#usage-table .dash-spreadsheet-container");
+      if (table) table.scrollTop = 0;
+      const top = document.querySelector(".usage-table");
+      if (top && top.getBoundingClientRect().top < 0) top.scrollIntoView();
+      return window.dash_clientside.no_update;
     },
   });
 })();

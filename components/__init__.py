@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from dash import Dash
+from dash import Dash, dcc, html
 
-from components import usage_page
+from components import ids, usage_page
 from data.access import Viewer
 from data.ledger import Ledger
 from settings import Settings
@@ -14,4 +14,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     """Put the Usage page on ``app``; ``identify`` tells who asks, at every question."""
     # A function, because the last day that can be picked is today.
     app.layout = lambda: usage_page.layout(settings)
+    # The picture is made by the browser, once there is something to draw.
+    known = html.Div([usage_page.layout(settings), dcc.Graph(id=ids.GRAPH)])
+    app.validation_layout = known  # type: ignore[assignment]  # Dash's own gap
     usage_page.register(app, ledger, identify, settings)

@@ -32,18 +32,26 @@ def show(view: View) -> dict[str, Any]:
     if page.latest is None:
         return _said("No executions yet", "The first one will appear here as soon as it starts.")
     span = formats.span_in_words(view.window, view.zone)
+    filtered = " with these filters" if view.filters else ""
     day = local_day(page.latest, view.zone)
-    return _said(
-        "No executions in this window",
-        f"Nothing ran in {span} {view.zone}.",
-        f"The latest execution here started on {formats.minute(page.latest, view.zone)} "
-        f"{view.zone}.",
+    ways = [
         dcc.Link(
             f"Show {formats.day(day)}",
             id=ids.LATEST,
             href=view.path(view.workspace, {"from": day.isoformat(), "to": day.isoformat()}),
             className="btn",
-        ),
+        )
+    ]
+    if view.filters:
+        without = view.path(view.workspace, view.params)
+        clear = dcc.Link("Clear filters", id=ids.CLEAR_EMPTY, href=without, className="btn")
+        ways.insert(0, clear)
+    return _said(
+        "No executions in this window",
+        f"Nothing ran in {span} {view.zone}{filtered}.",
+        f"The latest execution here started on {formats.minute(page.latest, view.zone)} "
+        f"{view.zone}.",
+        html.Span(ways, className="usage-ways"),
     )
 
 

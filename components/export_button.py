@@ -91,7 +91,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             if not window:
                 raise BadRequestError("There is no window on the screen yet. Choose one first.")
             query = UsageQuery.parse(
-                window | _filters(shown.get("filters")),
+                window | params_of(shown.get("filters")),
                 workspace_id=workspace_in(pathname, settings.url_prefix),
                 now=now,
                 zone=ledger.zone,
@@ -127,17 +127,6 @@ def _file(
         "filename": f"{proven.name}.zip",
         "type": "application/zip",
         "base64": True,
-    }
-
-
-def _filters(stored: Any) -> dict[str, list[str]]:
-    """Read the filters on the screen back from the browser, which may send anything."""
-    if not isinstance(stored, dict):
-        return {}
-    return {
-        str(name): [str(value) for value in values]
-        for name, values in stored.items()
-        if isinstance(values, list) and values
     }
 
 

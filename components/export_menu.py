@@ -1,4 +1,4 @@
-"""How a file is to be written, chosen in a menu beside the button and remembered by the browser."""
+"""How a file is to be written, chosen in a menu beside the button."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +24,6 @@ _MARKS: Final = {
     Separator.SEMICOLON.value: Mark.COMMA,
     Separator.TAB.value: Mark.POINT,
 }
-_REMEMBERED: Final = {"persistence": True, "persistence_type": "local"}
 
 
 def layout() -> Component:
@@ -88,7 +87,7 @@ def _manifest() -> Component:
         "With a manifest",
         "a ZIP with window, filters, rows, sums and SHA-256: proves the file complete",
     )
-    box: Component = dbc.Checkbox(id=ids.EXPORT_MANIFEST, value=False, label=label, **_REMEMBERED)
+    box: Component = dbc.Checkbox(id=ids.EXPORT_MANIFEST, value=False, label=label)
     return box
 
 
@@ -105,7 +104,6 @@ def _group(name: str, element: str, choices: Mapping[Any, tuple[str, str]]) -> C
                     for value, texts in choices.items()
                 ],
                 value=first.value,
-                **_REMEMBERED,
             ),
         ]
     )

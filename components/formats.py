@@ -18,6 +18,7 @@ _MINUS: Final = "\N{MINUS SIGN}"
 _ROUNDING: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 _ROW_DECIMALS: Final = Decimal("0.0001")
 _CENTS: Final = Decimal("0.01")
+_TENTH: Final = Decimal("0.1")
 _LEAST_SHOWN: Final = Decimal("0.00005")
 _MINUTE: Final = 60
 
@@ -46,6 +47,26 @@ def split_dollars(dollars: Decimal, part: Decimal) -> tuple[str, str]:
     """Write what is left of a row's cost without ``part``, and ``part``: they add up as shown."""
     whole, shown = (amount.quantize(_ROW_DECIMALS, context=_ROUNDING) for amount in (dollars, part))
     return f"${whole - shown:,f}", row_dollars(part)
+
+
+def total_dollars(dollars: Decimal) -> str:
+    """Write a sum with its cents, below a dollar with four decimals."""
+    least = _CENTS if abs(dollars) >= 1 or dollars == 0 else _ROW_DECIMALS
+    if 0 < dollars < _LEAST_SHOWN:
+        return "<$0.0001"
+    sign = _MINUS if dollars < 0 else ""
+    return f"{sign}${abs(dollars).quantize(least, context=_ROUNDING):,f}"
+
+
+def percent(now: Decimal, before: Decimal) -> str:
+    """Write by how much ``before`` became ``now``: ``+14.2%``; nothing where that was nothing."""
+    if not before:
+        return ""
+    change = _ROUNDING.divide(_ROUNDING.subtract(now, before) * 100, before).quantize(
+        _TENTH, context=_ROUNDING
+    )
+    sign = _MINUS if change < 0 else "+" if change > 0 else ""
+    return f"{sign}{abs(change):,f}%"
 
 
 @lru_cache

@@ -57,13 +57,17 @@ def outputs(settings: Settings) -> dict[str, Output]:
 
 
 def show(view: View) -> dict[str, Any]:
-    """Name the workspace and offer the others; the window stays, the page of it does not."""
+    """Name the workspace and offer the others; the window stays, the page of it does not.
+
+    Filters stay too, but for those by workflow: another workspace has others.
+    """
+    stays = {name: words for name, words in view.filters.items() if name != "workflow"}
     shown = {
         "workspace": view.workspace.name,
         "workspaces": [
             _item(
                 workspace.name,
-                view.path(workspace, view.params),
+                view.path(workspace, {**view.params, **stays}),
                 shown=workspace.id == view.workspace.id,
             )
             for workspace in view.workspaces

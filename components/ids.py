@@ -2,7 +2,9 @@
 
 from typing import Final
 
+from data.filters import FILTER_PARAMS
 from data.periods import Preset
+from data.query import Split
 
 PRESETS: Final = {preset: f"usage-preset-{preset.value}" for preset in Preset}
 RANGE: Final = "usage-range"
@@ -17,8 +19,27 @@ WORKSPACE: Final = "usage-workspace"
 API_LINK: Final = "usage-api-link"
 
 # The product's own.
+FILTERS: Final = {name: f"usage-filter-{name.replace('_', '-')}" for name in FILTER_PARAMS}
+CLEAR_FILTERS: Final = "usage-clear-filters"
+CLEAR_EMPTY: Final = "usage-clear-empty"
 LOCATION: Final = "usage-location"
+ASKED: Final = "usage-asked"
+ANSWERED: Final = "usage-answered"
 VIEW: Final = "usage-view"
+SUBJECT: Final = "usage-subject"
+SPLIT: Final = "usage-split"
+SPLITS: Final = {split: f"usage-split-{split.value}" for split in Split}
+FIGURES: Final = "usage-figures"
+SUMMARY: Final = "usage-summary"
+LIMIT: Final = "usage-limit"
+LEGEND: Final = "usage-legend"
+COURSE: Final = "usage-course"
+PICTURE: Final = "usage-picture"
+CHART: Final = "usage-chart"
+GRAPH: Final = "usage-graph"
+FIGURES_TROUBLE: Final = "usage-figures-trouble"
+FIGURES_TROUBLE_TEXT: Final = "usage-figures-trouble-text"
+FIGURES_RETRY: Final = "usage-figures-retry"
 MAIN: Final = "usage-main"
 BODY: Final = "usage-body"
 EMPTY: Final = "usage-empty"

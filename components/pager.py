@@ -76,8 +76,10 @@ def show(view: View) -> dict[str, Any]:
                 "workspaceId": view.workspace.id,
                 "from": rfc3339(view.window.start),
                 "to": rfc3339(view.window.end),
+                **view.filters,
                 **view.cursor,
-            }
+            },
+            doseq=True,
         ),
     }
 

@@ -1,6 +1,6 @@
 """The state of the page: what the URL, a click and the last answer ask for, as parameters; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -9,24 +9,29 @@ from dash.exceptions import PreventUpdate
 from components import formats, ids
 from components.view import View
 from data.errors import BadRequestError
+from data.filters import FILTER_PARAMS
 from data.labels import rfc3339
 from data.paging import Direction
 from data.periods import DEFAULT_PRESET
+from data.query import Split
 from links import params_of
 
-# Where the page is shown, and how; beside the window's parameters the only ones it takes.
-_FRAME: Final = {"embed": ("1",), "theme": ("light", "dark")}
+# How the page is shown; beside window, filters and cursor the only parameters it takes.
+_FRAME: Final = {"embed": ("1",), "theme": ("light", "dark"), "split": tuple(map(str, Split))}
+# Which row is open is the panel's business.
+_OPENED: Final = "execution"
 
 
 def framed(params: dict[str, list[str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Tell where the page is shown from the window's parameters, and from what is wrong."""
+    """Tell how the page is shown from what is asked for, and from what is wrong."""
     frame = {
         name: value
         for name, values in _FRAME.items()
         for value in values
         if params.get(name) == [value]
     }
-    return frame, {name: values for name, values in params.items() if name not in frame}
+    rest = params.keys() - frame.keys() - {_OPENED}
+    return frame, {name: values for name, values in params.items() if name in rest}
 
 
 def refuse_other_frames(asked: Mapping[str, list[str]]) -> None:
@@ -37,33 +42,52 @@ def refuse_other_frames(asked: Mapping[str, list[str]]) -> None:
 
 
 def asked_by(
-    trigger: Any, params: dict[str, list[str]], days: tuple[Any, Any], shown: dict[str, Any]
+    trigger: Any,
+    params: dict[str, list[str]],
+    days: tuple[Any, Any],
+    chosen: Mapping[str, Sequence[str]],
+    shown: dict[str, Any],
 ) -> dict[str, list[str]]:
-    """Turn what was clicked into parameters; those in the URL already count by default."""
+    """Turn what was clicked into parameters; those in the URL already count by default.
+
+    ``chosen`` are the filters as their controls stand.
+    """
+    filters = params_of(shown.get("filters"))
     for preset, element in ids.PRESETS.items():
         if trigger == element:
-            return {"preset": [preset.value]}
+            return {"preset": [preset.value], **filters}
     if trigger == ids.RANGE:
         if list(days) == shown.get("days"):
             raise PreventUpdate
-        return {"from": [str(days[0])], "to": [str(days[1])]}
+        return {"from": [str(days[0])], "to": [str(days[1])], **filters}
+    window = params_of(shown.get("params"))
+    if trigger in ids.FILTERS.values():
+        if chosen == filters or not shown:
+            raise PreventUpdate
+        return window | {name: list(words) for name, words in chosen.items()}
+    if trigger == ids.CLEAR_FILTERS:
+        return window
     turns = {ids.NEXT: Direction.OLDER, ids.PREV: Direction.NEWER}
     if trigger in turns:
         direction = turns[trigger]
-        return params_of(shown.get("params")) | {direction.value: [str(shown.get(direction.value))]}
+        return {**window, **filters, direction.value: [str(shown.get(direction.value))]}
     return params
 
 
 def pinned_by(asked: dict[str, list[str]], shown: dict[str, Any]) -> dict[str, list[str]] | None:
-    """Return the resolved window on the screen, where going back asks for its first page."""
+    """Return the resolved window on the screen, where the same window is asked for again.
+
+    Then what is asked for is another page of it, or other filters, and not what ran since.
+    """
     params = params_of(shown.get("params"))
-    same = asked == params or (not asked and params == {"preset": [DEFAULT_PRESET.value]})
+    of_window = {name: words for name, words in asked.items() if name not in FILTER_PARAMS}
+    same = of_window == params or (not of_window and params == {"preset": [DEFAULT_PRESET.value]})
     window = params_of(shown.get("window"))
     return window if params and same and window.get("from") != window.get("to") else None
 
 
 def search_of(asked: Mapping[str, list[str]], frame: Mapping[str, str]) -> str:
-    """Write the query string of a question and of where the page is shown."""
+    """Write the query string of a question and of how the page is shown."""
     return f"?{urlencode({**asked, **frame}, doseq=True)}"
 
 
@@ -74,6 +98,7 @@ def stored(view: View) -> dict[str, Any]:
     words = formats.window_in_words(view.window, view.zone)
     return {
         "params": view.params,
+        "filters": view.filters,
         "window": {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)},
         "days": [first.isoformat(), last.isoformat()],
         Direction.OLDER.value: page.next_cursor and page.next_cursor.encode(),
@@ -81,3 +106,9 @@ def stored(view: View) -> dict[str, Any]:
         "as_of": f"{formats.minute(page.account.as_of, view.zone)} {view.zone}",
         "title": f"Usage · {view.workspace.name} · {words}",
     }
+
+
+def subject(view: View) -> dict[str, Any]:
+    """Return what the figures of this answer are of: the same for every page of it."""
+    window: dict[str, Any] = {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)}
+    return {"workspace": view.workspace.id, "asked": window | dict(view.filters)}

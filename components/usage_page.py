@@ -6,7 +6,6 @@ the ledger answers it, and every part of the page shows its own piece of that on
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,34 +15,38 @@ from dash.development.base_component import Component
 from components import (
     empty,
     export_button,
+    figures_band,
+    filter_bar,
     header,
     ids,
     notice,
+    opened_row,
     pager,
     toolbar,
     usage_table,
 )
+from components.answer import answer
+from components.aria import state
 from components.state import (
     asked_by,
     framed,
     pinned_by,
-    refuse_other_frames,
     search_of,
     stored,
+    subject,
 )
-from components.view import View
 from data.access import Viewer
 from data.errors import BadRequestError, UnavailableError, UsageError
-from data.ledger import Ledger, Page
-from data.paging import Direction
+from data.ledger import Ledger
 from data.periods import local_day
-from data.query import CURSOR_PARAMS, UsageQuery
 from links import params_in, workspace_in
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 
-_READY, _EMPTY, _LOADING = "ready", "empty", "loading"
+_READY, _EMPTY, _LOADING, _NOTHING = "ready", "empty", "loading", "nothing"
+# What asks for more of the window that is on the screen.
+_KEEP_WINDOW: Final = {ids.ASKED, ids.CLEAR_FILTERS, *ids.FILTERS.values()}
 
 
 def layout(settings: Settings) -> Component:
@@ -52,6 +55,9 @@ def layout(settings: Settings) -> Component:
     return html.Div(
         [
             dcc.Location(id=ids.LOCATION, refresh="callback-nav"),
+            # The question that the address puts, and the address that was answered last.
+            dcc.Store(id=ids.ASKED),
+            dcc.Store(id=ids.ANSWERED),
             dcc.Store(id=ids.VIEW),
             html.A("Skip to the table", href=f"#{ids.TABLE}", className="usage-skip"),
             header.layout(settings),
@@ -63,14 +69,17 @@ def layout(settings: Settings) -> Component:
                         export_button.layout(),
                     ),
                     notice.layout(export_button.question()),
+                    figures_band.layout(),
+                    filter_bar.layout(),
                     html.Div(usage_table.layout(settings), className="usage-table"),
                     empty.layout(),
                     pager.layout(),
                 ],
                 id=ids.MAIN,
                 className="usage-main",
-                **_state(_LOADING),
+                **state(_LOADING),
             ),
+            opened_row.layout(),
         ]
     )
 
@@ -79,11 +88,14 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     """Let every control of the page ask for the window and the page it stands for."""
     outputs = {
         "search": Output(ids.LOCATION, "search"),
+        "answered": Output(ids.ANSWERED, "data"),
         "view": Output(ids.VIEW, "data"),
+        "subject": Output(ids.SUBJECT, "data"),
         "state": Output(ids.MAIN, "data-state"),
         "header": header.outputs(settings),
         "toolbar": toolbar.OUTPUTS,
         "notice": notice.OUTPUTS,
+        "filters": filter_bar.OUTPUTS,
         "table": usage_table.OUTPUTS,
         "empty": empty.OUTPUTS,
         "pager": pager.OUTPUTS,
@@ -92,32 +104,51 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     @app.callback(
         output=outputs,
         inputs={
-            "search": Input(ids.LOCATION, "search"),
-            "pathname": Input(ids.LOCATION, "pathname"),
+            "question": Input(ids.ASKED, "data"),
             "days": (Input(ids.RANGE, "start_date"), Input(ids.RANGE, "end_date")),
+            "values": filter_bar.INPUTS,
             "clicks": [
                 Input(element, "n_clicks")
-                for element in (*ids.PRESETS.values(), ids.PREV, ids.NEXT, ids.RETRY)
+                for element in (
+                    *ids.PRESETS.values(),
+                    ids.PREV,
+                    ids.NEXT,
+                    ids.RETRY,
+                    ids.CLEAR_FILTERS,
+                )
             ],
         },
-        state={"shown": State(ids.VIEW, "data")},
+        state={
+            "screen": {
+                "search": State(ids.LOCATION, "search"),
+                "pathname": State(ids.LOCATION, "pathname"),
+                "shown": State(ids.VIEW, "data"),
+                "known": filter_bar.KNOWN,
+                "subject": State(ids.SUBJECT, "data"),
+            }
+        },
     )
     def show(
-        search: Any, pathname: Any, days: tuple[Any, Any], clicks: list[Any], shown: Any
+        question: Any,
+        days: tuple[Any, Any],
+        values: dict[str, Any],
+        clicks: list[Any],
+        screen: dict[str, Any],
     ) -> dict[str, Any]:
-        del clicks
-        shown = shown if isinstance(shown, dict) else {}
-        frame, params = framed(params_in(search))
+        del question, clicks
+        shown = screen["shown"] if isinstance(screen["shown"], dict) else {}
+        frame, params = framed(params_in(screen["search"]))
         if ctx.triggered_id == ids.RANGE and None in days:
-            again: dict[str, Any] = _unchanged(outputs)
-            return again | {"toolbar": _days_again(shown)}
-        asked = asked_by(ctx.triggered_id, params, days, shown)
-        pinned = pinned_by(asked, shown) if ctx.triggered_id == ids.LOCATION else None
+            half: dict[str, Any] = _unchanged(outputs)
+            return half | {"toolbar": _days_again(shown)}
+        asked = asked_by(ctx.triggered_id, params, days, filter_bar.chosen_in(values), shown)
+        pinned = pinned_by(asked, shown) if ctx.triggered_id in _KEEP_WINDOW else None
+        written = screen["search"] if asked == params else search_of(asked, frame)
         try:
-            view = _answer(
+            view = answer(
                 ledger,
                 identify(),
-                workspace_in(pathname, settings.url_prefix),
+                workspace_in(screen["pathname"], settings.url_prefix),
                 asked,
                 pinned=pinned,
                 frame=frame,
@@ -127,15 +158,21 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             failed = _failed(outputs, error, shown)
             if isinstance(error, UnavailableError):
                 # So that trying again asks for this, not for what was there before.
-                failed["search"] = search_of(asked, frame)
+                failed |= {"search": written, "answered": written}
             return failed
+        of = subject(view)
+        # Another page of it has the same figures.
+        same = of == screen["subject"] and shown and ctx.triggered_id != ids.RETRY
         return {
-            "search": no_update if asked == params else search_of(asked, frame),
+            "search": no_update if asked == params else written,
+            "answered": written,
             "view": stored(view),
+            "subject": no_update if same else of,
             "state": _EMPTY if view.page.rows.empty else _READY,
             "header": header.show(view),
             "toolbar": toolbar.show(view),
             "notice": notice.CLEAR,
+            "filters": filter_bar.show(view, screen["known"]),
             "table": usage_table.show(view),
             "empty": empty.show(view),
             "pager": pager.show(view),
@@ -143,49 +180,20 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
 
     header.register(app)
     export_button.register(app, ledger, identify, settings)
+    figures_band.register(app, ledger, identify, settings)
+    opened_row.register(app, ledger, identify, settings)
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
+        ClientsideFunction("usage", "readAddress"),
+        Output(ids.ASKED, "data"),
+        Output(ids.SPLIT, "data"),
+        Input(ids.LOCATION, "search"),
+        Input(ids.LOCATION, "pathname"),
+        State(ids.ANSWERED, "data"),
+        State(ids.SPLIT, "data"),
+    )
     app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
         ClientsideFunction("usage", "turnPage"), Output(ids.VIEW, "id"), Input(ids.VIEW, "data")
     )
-
-
-def _answer(
-    ledger: Ledger,
-    viewer: Viewer,
-    workspace_id: str,
-    asked: Mapping[str, list[str]],
-    *,
-    pinned: Mapping[str, list[str]] | None,
-    frame: Mapping[str, str],
-    settings: Settings,
-) -> View:
-    now = datetime.now(UTC)
-    try:
-        refuse_other_frames(asked)
-        query = UsageQuery.parse(asked, workspace_id=workspace_id, now=now, zone=ledger.zone)
-    except BadRequestError:
-        # Where there is nothing to see, that is the answer, however the question was put.
-        ledger.account(viewer, workspace_id)
-        raise
-    if pinned:
-        kept = UsageQuery.parse(pinned, workspace_id=workspace_id, now=now, zone=ledger.zone)
-        query = replace(query, window=replace(kept.window, preset=query.window.preset))
-    page = _whole_first_page(ledger, viewer, query)
-    params = {name: value for name, (value,) in asked.items() if name not in CURSOR_PARAMS}
-    if not params and query.window.preset:
-        params = {"preset": query.window.preset.value}
-    cursor = {name: value for name, (value,) in asked.items() if name in CURSOR_PARAMS}
-    # The first page needs none, and may not be the one that was asked for.
-    cursor = cursor if page.previous_cursor else {}
-    return View(page, ledger.workspaces(viewer), params, cursor, frame, settings)
-
-
-def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page:
-    """Answer ``query``; going back past a late row ends in a full page, not in a short one."""
-    page = ledger.page(viewer, query)
-    short = len(page.rows) < query.limit and page.next_cursor is not None
-    if query.direction is Direction.NEWER and short:
-        return ledger.page(viewer, replace(query, cursor=None, direction=Direction.OLDER))
-    return page
 
 
 def _failed(
@@ -204,7 +212,12 @@ def _failed(
     nothing_known = hide or not shown
     answer["notice"] = notice.show(error, None if nothing_known else str(shown.get("as_of")))
     if nothing_known:
-        answer |= {"view": None, "state": _READY, "table": usage_table.CLEAR, "empty": empty.CLEAR}
+        answer |= {
+            "view": None,
+            "state": _NOTHING,
+            "table": usage_table.CLEAR,
+            "empty": empty.CLEAR,
+        }
     return answer
 
 
@@ -215,10 +228,6 @@ def _days_again(shown: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(days, list) and len(days) == 2:  # noqa: PLR2004 - first and last
         answer |= {"start": days[0], "end": days[1]}
     return answer
-
-
-def _state(word: str) -> dict[str, Any]:
-    return {"data-state": word}
 
 
 def _unchanged(outputs: Any) -> Any:

@@ -15,13 +15,15 @@ from settings import Settings
 class View:
     """One page of the ledger as a viewer sees it.
 
-    ``params`` are the window's own parameters in the URL, ``cursor`` is the one that leads to this
-    page of it; ``frame`` says where the page is shown, and goes with it everywhere.
+    ``params`` are the window's own parameters in the URL, ``filters`` those of the filters,
+    ``cursor`` is the one that leads to this page of it all; ``frame`` says how the page is shown,
+    and goes with it everywhere.
     """
 
     page: Page
     workspaces: Sequence[Workspace]
     params: Mapping[str, str]
+    filters: Mapping[str, Sequence[str]]
     cursor: Mapping[str, str]
     frame: Mapping[str, str]
     settings: Settings
@@ -41,10 +43,10 @@ class View:
         """The reporting time zone."""
         return self.settings.zone
 
-    def path(self, workspace: Workspace, params: Mapping[str, str]) -> str:
+    def path(self, workspace: Workspace, params: Mapping[str, str | Sequence[str]]) -> str:
         """Return the page's own address for a workspace and a window."""
         return usage_path(self.settings.url_prefix, workspace.id, {**params, **self.frame})
 
     def here(self, **more: str) -> str:
         """Return the page's own address for what it shows, with ``more`` in its query."""
-        return self.path(self.workspace, {**self.params, **self.cursor, **more})
+        return self.path(self.workspace, {**self.params, **self.filters, **self.cursor, **more})

@@ -53,6 +53,7 @@ class Figures:
 
     account: Account
     window: Window
+    filtered: bool
     unit: Unit
     steps: Sequence[Span]
     by_step: Sequence[Sums]
@@ -105,6 +106,7 @@ def figures_of(
     return Figures(
         account=account,
         window=window,
+        filtered=bool(query.filters),
         unit=unit,
         steps=steps,
         by_step=sums[len(spans) - len(steps) :],

@@ -1,5 +1,6 @@
 """The page in a real browser: a served product, what a screen shows, what it ought to show."""
 
+import json
 import shutil
 import threading
 import time
@@ -22,6 +23,7 @@ from app import create_app
 from data import demo
 from data.access import Viewer
 from data.engine import connect
+from data.filters import FILTER_PARAMS, NO_FILTERS, Filters
 from data.labels import UsageType
 from data.ledger import Ledger
 from data.ledger import Page as LedgerPage
@@ -64,11 +66,20 @@ _SEEN: Final = """(() => {
   const api = document.getElementById("usage-api-link")?.href;
   const bounds = api ? new URL(api).searchParams : new URLSearchParams();
   const table = document.querySelector("#usage-table .dash-spreadsheet-container");
+  const figures = document.getElementById("usage-figures");
+  const drawing = document.querySelector("#usage-chart > *");
+  const drawn = !drawing || document.querySelector("#usage-graph .main-svg") !== null;
+  const filters = {};
+  for (const [name, value] of bounds) {
+    if (FILTERS.includes(name)) (filters[name] ||= []).push(value);
+  }
   return {
     path: location.pathname,
     search: location.search,
     title: document.title,
-    ready: main !== null && main.dataset.state !== "loading" && main.ariaBusy !== "true",
+    ready: main !== null && main.dataset.state !== "loading" && main.ariaBusy !== "true" && drawn
+      && (main.dataset.state === "nothing"
+        || (figures.dataset.state !== "loading" && figures.ariaBusy !== "true")),
     state: main?.dataset.state || "",
     caption: text("usage-caption"),
     hint: text("usage-as-of"),
@@ -78,7 +89,12 @@ _SEEN: Final = """(() => {
     question: shown("usage-question-text") && !document.getElementById("usage-question").hidden
       ? text("usage-question-text") : "",
     empty: shown("usage-empty"),
-    pressed: [...document.querySelectorAll('[aria-pressed="true"]')].map((e) => e.id),
+    pressed: [...document.querySelectorAll('.usage-toolbar [aria-pressed="true"]')].map(
+      (e) => e.id),
+    filters,
+    sums: [...document.querySelectorAll("#usage-summary dd")].map((e) => e.textContent),
+    limit: text("usage-limit"),
+    figures_trouble: shown("usage-figures-trouble").replace(/Try again$/, ""),
     days: [...document.querySelectorAll(".usage-range-box input")].map((e) => e.value),
     prev: document.getElementById("usage-prev")?.disabled === false,
     next: document.getElementById("usage-next")?.disabled === false,
@@ -89,7 +105,7 @@ _SEEN: Final = """(() => {
       [...date.parentElement.querySelectorAll("td")].map(
         (cell) => cell.textContent.trim().replace(/\\s+/g, " "))),
   };
-})()"""
+})()""".replace("FILTERS", json.dumps(FILTER_PARAMS))
 
 
 def pytest_setup_options() -> Any:
@@ -125,6 +141,10 @@ class Seen:
     question: str
     empty: str
     pressed: list[str]
+    filters: dict[str, list[str]]
+    sums: list[str]
+    limit: str
+    figures_trouble: str
     days: list[str]
     prev: bool
     next: bool
@@ -151,8 +171,8 @@ class Site:
         search = f"?{urlencode(params)}" if params else ""
         return f"{self.url}workspace/{workspace_id}/usage{search}"
 
-    def query(self, workspace_id: str, window: Window) -> UsageQuery:
-        return UsageQuery(workspace_id, window)
+    def query(self, workspace_id: str, window: Window, filters: Filters = NO_FILTERS) -> UsageQuery:
+        return UsageQuery(workspace_id, window, filters=filters)
 
     def days(self, window: Window) -> list[str]:
         """Return the first and the last day that a window touches."""
@@ -164,9 +184,11 @@ class Site:
         """Return every page of a window, the newest first."""
         return list(walk(self.ledger, workspace_id, window=window, viewer=self.viewer))
 
-    def first_rows(self, workspace_id: str, window: Window) -> list[list[str]]:
+    def first_rows(
+        self, workspace_id: str, window: Window, filters: Filters = NO_FILTERS
+    ) -> list[list[str]]:
         """Return the cells of the first page of a window."""
-        page = self.ledger.page(self.viewer, self.query(workspace_id, window))
+        page = self.ledger.page(self.viewer, self.query(workspace_id, window, filters))
         return cells(page, self.ledger.zone)
 
 
@@ -201,7 +223,8 @@ class Screen:
             return (
                 seen.days == self.site.days(seen.window)
                 and seen.caption.split(" · ")[0] in seen.title
-                and seen.rows == self.site.first_rows(workspace_id, seen.window)
+                and seen.rows
+                == self.site.first_rows(workspace_id, seen.window, Filters.parse(seen.filters))
             )
 
         return self.until(agrees)

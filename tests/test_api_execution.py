@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from data.access import Viewer
 from tests.conftest import Api
@@ -111,6 +112,19 @@ def test_parts_may_be_less_than_nothing_but_add_up(platform: Platform, api: Api)
     costs = [part["cost_usd"] for part in told["parts"]]
     assert costs == ["0.30000000000000004", None, "-0.00000000000000004"]
     assert sum(map(Decimal, filter(None, costs))) == Decimal(told["cost_usd"])
+
+
+@pytest.mark.parametrize("row_id", ["one", "unknown", "odd"])
+def test_what_is_answered_is_what_is_described(booked: Platform, api: Api, row_id: str) -> None:
+    cost = '{"total": 1e-30, "tokens": 5, "models": {"": {"total": 1}, "b": {"total": "?"}}}'
+    booked.runs([Run("odd", utc("2026-10-12 12:00"), cost, status="running")])
+    document = api.json("openapi.json", {})
+    described = document["components"]["schemas"]["UsageExecution"]
+    validator = Draft202012Validator(
+        described | {"components": document["components"]}, validate_formats=True
+    )
+    told = api.json(PATH, {"workspaceId": WORKSPACE, "id": row_id})
+    assert [f"{error}" for error in validator.iter_errors(told)] == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from tests.calling import call
 from tests.conftest import Api
 from tests.platform import WORKSPACE, Platform, Run, utc
 
@@ -79,33 +80,12 @@ def pressed(
     filters: Any = None,
 ) -> dict[str, Any]:
     """Return what the page's own callback answers to a click on a button of the export."""
-    callback = next(
-        listed
-        for listed in api.client.get("/_dash-dependencies").get_json()
-        if "usage-download.data" in listed["output"]
-    )
-    names = callback["output"].strip(".").split("...")
     values = {
         "usage-view.data": {"window": window, "filters": filters},
         "usage-location.pathname": f"/workspace/{WORKSPACE}/usage",
         **{f"usage-export-{name}.value": value for name, value in chosen.items()},
     }
-    answer = api.client.post(
-        "/_dash-update-component",
-        json={
-            "output": callback["output"],
-            "outputs": [
-                dict(zip(("id", "property"), name.split("@")[0].rsplit(".", 1), strict=True))
-                for name in names
-            ],
-            "inputs": [{**part, "value": 1} for part in callback["inputs"]],
-            "changedPropIds": [f"{element}.n_clicks"],
-            "state": [
-                {**part, "value": values[f"{part['id']}.{part['property']}"]}
-                for part in callback["state"]
-            ],
-        },
-    )
+    answer = call(api.client, "usage-download.data", values, f"{element}.n_clicks")
     response: dict[str, Any] = answer.get_json()["response"]
     return response
 
@@ -301,7 +281,22 @@ def test_a_choice_that_the_menu_does_not_have_is_refused_in_a_sentence(
     assert "There is no such kind of file." in json.dumps(answer["usage-trouble-text"])
 
 
-@pytest.mark.parametrize("filters", [None, [], "x", {"q": "x"}, {"q": []}, {"type": {"a": 1}}])
+@pytest.mark.parametrize(
+    ("filters", "param"),
+    [({"q": []}, "q"), ({"type": {"a": 1}}, "type"), ({"model": [""]}, "model"), ({"x": 1}, "x")],
+)
+def test_filters_that_there_are_not_are_refused_in_a_sentence(
+    platform: Platform, api: Api, filters: object, param: str
+) -> None:
+    platform.account()
+    window = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+    answer = pressed(api, "usage-export", window, filters=filters)
+    assert "usage-download" not in answer
+    [_, sentence] = answer["usage-trouble-text"]["children"]
+    assert param in sentence
+
+
+@pytest.mark.parametrize("filters", [None, [], "x", 5, {}])
 def test_filters_that_are_none_are_no_trouble(
     platform: Platform, api: Api, filters: object
 ) -> None:

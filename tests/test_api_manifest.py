@@ -106,6 +106,22 @@ def test_the_hash_is_that_of_the_bytes_that_the_same_question_gives(
 
 
 @pytest.mark.usefixtures("ledger_of_october")
+@pytest.mark.parametrize(
+    "filters",
+    [{"type": "on_demand"}, {"type": "included"}, {"workflow": "wf"}, {"workflow": "deleted"}],
+)
+def test_the_sums_are_those_of_the_summary_whatever_is_filtered(
+    api: Api, filters: dict[str, str]
+) -> None:
+    told = api.json(MANIFEST, WINDOW | filters)
+    summary = api.json("billing/usage/summary", WINDOW | filters)
+    assert told["sums"] == {name: summary[name] for name in SUMS}
+    assert told["rows"] == summary["executions"] > 0
+    extended = api.get(EXPORT, WINDOW | filters | {"columns": "extended"}).data
+    assert add_up(extended, ",", ".") == {"rows": told["rows"], **in_numbers(told["sums"])}
+
+
+@pytest.mark.usefixtures("ledger_of_october")
 def test_the_sums_are_those_of_the_summary_where_the_file_holds_the_window(api: Api) -> None:
     told = api.json(MANIFEST, WINDOW)
     summary = api.json("billing/usage/summary", WINDOW)

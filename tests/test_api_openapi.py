@@ -154,13 +154,14 @@ def test_every_endpoint_and_every_parameter_is_described(
         "/api/billing/usage/series": [*window, "split"],
         "/api/billing/usage/export": [*window, *written, "manifest"],
         "/api/billing/usage/export/manifest": [*window, *written],
+        "/api/billing/usage/execution": ["workspaceId", "id"],
         "/api/billing/workspaces": [],
     }
     for item in document["paths"].values():
         assert list(item) == ["get"]
         for parameter in item["get"].get("parameters", []):
             assert parameter["description"]
-            assert parameter["required"] == (parameter["name"] == "workspaceId")
+            assert parameter["required"] == (parameter["name"] in {"workspaceId", "id"})
     parameters = document["paths"]["/api/billing/usage"]["get"]["parameters"]
     [limit] = [each["schema"] for each in parameters if each["name"] == "limit"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 100, 100)
@@ -240,7 +241,8 @@ def test_every_refusal_is_as_described(shown: Api, document: dict[str, Any]) -> 
         below = path.removeprefix("/api/")
         refusals = [(shown.get(below, {"x": "1"}), 400), (shown.client.post(path), 405)]
         if "usage" in path:
-            refusals.append((shown.get(below, {"workspaceId": "no"}), 404))
+            one = {"id": "1"} if path.endswith("execution") else {}
+            refusals.append((shown.get(below, {"workspaceId": "no", **one}), 404))
         for answer, status in refusals:
             assert answer.status_code == status
             assert _complaints(document, path, status, answer.get_json()) == []

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -19,6 +20,7 @@ from data.access import LimitScope, Viewer
 from data.engine import connect
 from data.labels import rfc3339
 from data.money import exact
+from tests.calling import call_page
 from tests.conftest import Api
 from tests.platform import PAYER, WORKSPACE, Platform, Run, spaced, utc
 
@@ -232,33 +234,17 @@ def newer(api: Api, oldest: dict[str, Any], limit: int) -> Iterator[dict[str, An
 
 def shown(api: Api, period: dict[str, str]) -> list[dict[str, str]]:
     """Walk the page itself with its Next button's cursors, through Dash's own callback."""
-    callback = next(
-        listed
-        for listed in api.client.get("/_dash-dependencies").get_json()
-        if listed["output"].startswith("..") and "usage-table.data." in listed["output"]
-    )
-    names = callback["output"].strip(".").split("...")
-    outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in names]
     window = {"from": period["from"], "to": period["to"]}
     cursor: dict[str, str] = {}
     rows: list[dict[str, str]] = []
     while True:
-        values = {
-            "usage-location.search": f"?{urlencode(window | cursor)}",
-            "usage-location.pathname": f"/workspace/{WORKSPACE}/usage",
-        }
-        body = {
-            "output": callback["output"],
-            "outputs": outputs,
-            "inputs": [
-                {**part, "value": values.get(f"{part['id']}.{part['property']}")}
-                for part in callback["inputs"]
-            ],
-            "changedPropIds": [],
-            "state": [{**part, "value": None} for part in callback["state"]],
-        }
-        answer = api.client.post("/_dash-update-component", json=body).get_json()["response"]
-        rows += answer["usage-table"]["data"]
+        search = f"?{urlencode(window | cursor)}"
+        called = call_page(api.client, f"/workspace/{WORKSPACE}/usage", search)
+        answer = called.get_json()["response"]
+        rows += [
+            row | {"date": re.sub(r"^\[(.*)\]\(.*\)$", r"\1", row["date"]).replace("\\", "")}
+            for row in answer["usage-table"]["data"]
+        ]
         following = answer["usage-view"]["data"]["starting_after"]
         if following is None:
             return rows

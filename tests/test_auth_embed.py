@@ -22,6 +22,7 @@ from data.errors import UnauthenticatedError
 from data.identity import Identity
 from data.ledger import Ledger
 from settings import Settings, SettingsError
+from tests.calling import call_page
 from tests.platform import FOUNDED, PAYER, Platform, Run
 
 SECRET = "portal-secret-of-at-least-32-characters" * 2  # long enough for HS512 too
@@ -98,30 +99,9 @@ def ask(
     client: FlaskClient, search: str, workspace_id: str = OWN, word: str = "", trigger: str = ""
 ) -> TestResponse:
     """Call the page's callback as its script does."""
-    asked = next(
-        callback
-        for callback in client.get("/_dash-dependencies").get_json()
-        if "usage-table.data." in f"{callback['output']}."
-    )
-    values = {
-        "usage-location.search": search,
-        "usage-location.pathname": f"/workspace/{workspace_id}/usage",
-    }
-    outputs = [part.rpartition(".") for part in asked["output"].strip(".").split("...")]
-    return client.post(
-        "/_dash-update-component",
-        headers=bearer(word) if word else {},
-        json={
-            "output": asked["output"],
-            "outputs": [{"id": name, "property": value} for name, _, value in outputs],
-            "inputs": [
-                {**part, "value": values.get(f"{part['id']}.{part['property']}")}
-                for part in asked["inputs"]
-            ],
-            "state": [{**part, "value": None} for part in asked["state"]],
-            "changedPropIds": [trigger] if trigger else [],
-        },
-    )
+    headers = bearer(word) if word else {}
+    path = f"/workspace/{workspace_id}/usage"
+    return call_page(client, path, search, None, trigger, headers=headers)
 
 
 def test_a_token_opens_its_workspace_for_its_user(client: FlaskClient) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import psycopg
@@ -26,6 +26,7 @@ from data.engine import connect
 from data.identity import Identity
 from data.ledger import Ledger
 from settings import Settings
+from tests.calling import call
 from tests.platform import FOUNDED, Platform
 
 SIGNED_WITH: Final = "better-auth-secret"
@@ -168,7 +169,6 @@ class House:
         app = create_app(self.settings, ledger, identify_by(self.settings, self.identity))
         # The jar of the test client would replace the cookies of the request's own header.
         self.client = app.server.test_client(use_cookies=False)
-        self._callbacks: list[dict[str, Any]] = self.client.get("/_dash-dependencies").get_json()
 
     def get(self, path: str, asker: Asker, **params: str) -> TestResponse:
         answer: TestResponse = self.client.get(
@@ -220,30 +220,21 @@ class House:
 
     def _call(self, output: str, trigger: str, asker: Asker, workspace_id: str) -> TestResponse:
         """Call a callback of the page as its script does."""
-        asked = next(found for found in self._callbacks if f"{output}." in f"{found['output']}.")
         values = {
             "usage-location.search": f"?from={WINDOW['from']}&to={WINDOW['to']}",
             "usage-location.pathname": f"/workspace/{workspace_id}/usage",
             "usage-view.data": {"window": WINDOW},
+            "usage-subject.data": {"workspace": workspace_id, "asked": WINDOW},
+            "usage-opened-row.data": {
+                "pathname": f"/workspace/{workspace_id}/usage",
+                "id": "anything",
+            },
         }
-        inputs, state = (
-            [
-                {**part, "value": values.get(f"{part['id']}.{part['property']}")}
-                for part in asked[of]
-            ]
-            for of in ("inputs", "state")
-        )
-        outputs = [part.rpartition(".") for part in asked["output"].strip(".").split("...")]
-        answer: TestResponse = self.client.post(
-            "/_dash-update-component",
+        return call(
+            self.client,
+            output,
+            values,
+            trigger,
             headers=dict(asker.headers),
             environ_overrides={"REMOTE_ADDR": asker.address},
-            json={
-                "output": asked["output"],
-                "outputs": [{"id": name, "property": value} for name, _, value in outputs],
-                "inputs": inputs,
-                "state": state,
-                "changedPropIds": [trigger] if trigger else [],
-            },
         )
-        return answer

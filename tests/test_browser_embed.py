@@ -413,7 +413,9 @@ def test_links_out_of_the_page_open_beside_the_portal(window: Window) -> None:
       link.click();
       return link.target;
     }"""
-    assert window.frame.evaluate(target, "#usage-table a") == "_blank"
+    cell = '#usage-table td[data-dash-column="{}"] a'
+    assert window.frame.evaluate(target, cell.format("workflow")) == "_blank"
+    assert window.frame.evaluate(target, cell.format("date")) == "_self"
     assert window.frame.evaluate(target, "#usage-api-link") == "_blank"
     assert window.frame.evaluate(target, ".usage-skip") == ""
 

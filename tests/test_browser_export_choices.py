@@ -133,21 +133,6 @@ def test_the_choices_hold_for_what_is_asked_about_first(tab: Tab) -> None:
     assert f"{told['executions']:,} rows · a file holds 10,000" == seen.hint
 
 
-def test_the_browser_remembers_the_choices(tab: Tab) -> None:
-    tab.open(FINANCE, {"preset": "1d"})
-    seen = tab.shows(FINANCE)
-    choose(tab, "Extended", "Semicolons")
-    tab.page.reload()
-    seen = tab.shows(FINANCE)
-    assert saved(tab)[1] == by_api(
-        tab, FINANCE, seen, columns="extended", separator="semicolon", decimal="comma"
-    )
-    tab.page.click(CARET)
-    assert tab.page.get_by_role("radio", name="Extended").is_checked()
-    assert tab.page.get_by_role("radio", name="Semicolons").is_checked()
-    assert not tab.page.get_by_role("checkbox", name="With a manifest").is_checked()
-
-
 def test_the_keyboard_does_all_of_it_and_escape_closes(tab: Tab) -> None:
     page = tab.page
     tab.open(FINANCE, {"preset": "1d"})
@@ -177,12 +162,13 @@ def test_the_keyboard_does_all_of_it_and_escape_closes(tab: Tab) -> None:
 def test_a_press_elsewhere_and_leaving_by_tab_close_the_menu(tab: Tab) -> None:
     tab.open(FINANCE, {"preset": "1d"})
     tab.shows(FINANCE)
-    for leave in (
+    leaving: list[Callable[[], None]] = [
         lambda: tab.page.click("#usage-caption"),
         lambda: tab.page.focus("#usage-preset-7d"),
         lambda: tab.page.keyboard.press("Escape"),
         lambda: tab.page.click(CARET),
-    ):
+    ]
+    for leave in leaving:
         tab.page.click(CARET)
         tab.page.click(f"{MENU} legend")
         assert is_open(tab)

@@ -143,12 +143,10 @@ def test_the_keyboard_opens_it_closes_it_and_comes_back_to_where_it_was(spring_t
     page = spring_tab.page
     spring_tab.open(WORKSPACE, SPRING)
     spring_tab.shows(WORKSPACE)
-    page.focus("#usage-export")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.matches('td[data-dash-column=date] a')")
-    outline = "getComputedStyle(document.activeElement).outlineStyle"
-    assert page.evaluate(outline) == "solid"
-    page.keyboard.press("Tab")
+    page.focus(date("a b/&?é"))
+    page.keyboard.press("Tab")  # past a workflow that is no link
+    assert page.evaluate(f"document.activeElement.matches('{date('crossing')}')")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     opened(page, "Lead **enrichment**")
     assert "usage-opened" in focused(page)

@@ -249,6 +249,13 @@ def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(tab: T
         "usage-range-end-date",
         "usage-export",
         "usage-export-menu",
+        "usage-split-type",
+        "usage-split-workflow",
+        "usage-split-model",
+        "usage-course",
+        *[f"usage-filter-{name}" for name in ("workflow", "model", "trigger", "type", "status")],
+        "usage-filter-min-cost-usd",
+        "usage-filter-q",
         "usage-next",  # Prev is disabled on the first page
         "usage-api-link",
     ]

@@ -67,6 +67,12 @@ def take(world: World, query: UsageQuery) -> None:
         assert sum(1 for _ in export.rows) == 10_000
 
 
+def open_row(world: World) -> None:
+    ledger = world.ledger()
+    page = ledger.page(VIEWER, middle(world, BUSY, world.calendar.month))
+    assert ledger.execution(VIEWER, BUSY, page.rows["id"].iloc[0]).before
+
+
 DOORS: dict[str, Callable[[World], object]] = {
     "first page": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "middle page": lambda w: w.ledger().page(VIEWER, middle(w, BUSY, w.calendar.month)),
@@ -77,6 +83,7 @@ DOORS: dict[str, Callable[[World], object]] = {
     "summary": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "summary of a year": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.year)),
     "export": lambda w: take(w, UsageQuery(BUSY, w.calendar.month)),
+    "execution": open_row,
     "workspaces": lambda w: w.ledger().workspaces(VIEWER),
 }
 

@@ -16,6 +16,7 @@ from data.access import Viewer
 from data.engine import connect
 from data.ledger import Ledger
 from settings import Settings
+from tests.calling import call, call_page
 
 MISSING = [
     "/workspace/ws_partner/usage",
@@ -152,31 +153,7 @@ def test_the_page_opens_without_its_database_to_tell_of_the_trouble(unreachable:
 
 
 def called(client: FlaskClient, pathname: str, shown: Any = None, trigger: str = "") -> Any:
-    """Call the page's callback as its script does."""
-    listed = client.get("/_dash-dependencies").get_json()
-    asked = next(
-        callback
-        for callback in listed
-        if "usage-table.data@" not in callback["output"]
-        and "usage-table.data" in callback["output"]
-    )
-    values = {"usage-location.search": "", "usage-location.pathname": pathname}
-    inputs: list[Any] = [
-        {**part, "value": values.get(f"{part['id']}.{part['property']}")}
-        for part in asked["inputs"]
-    ]
-    outputs = [
-        {"id": part.rpartition(".")[0], "property": part.rpartition(".")[2]}
-        for part in asked["output"].strip(".").split("...")
-    ]
-    body = {
-        "output": asked["output"],
-        "outputs": outputs,
-        "inputs": inputs,
-        "changedPropIds": [trigger] if trigger else [],
-        "state": [{**part, "value": shown} for part in asked["state"]],
-    }
-    return client.post("/_dash-update-component", json=body)
+    return call_page(client, pathname, "", shown, trigger)
 
 
 def test_the_callback_shows_the_viewers_own_workspace(client: FlaskClient) -> None:
@@ -223,6 +200,17 @@ def test_whatever_the_browser_sends_back_never_breaks_the_callback(
     for trigger in ("usage-next.n_clicks", "usage-prev.n_clicks", "usage-range.start_date", ""):
         answer = called(client, "/workspace/ws_support/usage", shown, trigger)
         assert answer.status_code in {200, 204}
+    odd = {
+        "usage-location.search": shown,
+        "usage-location.pathname": "/workspace/ws_support/usage",
+        "usage-subject.data": shown,
+        "usage-split.data": shown,
+        **{f"usage-filter-{name}.value": shown for name in ("workflow", "q", "min-cost-usd")},
+        **{f"usage-filter-{name}.options": shown for name in ("workflow", "model")},
+    }
+    for output in ("usage-table.data", "usage-summary.children"):
+        for trigger in ("usage-filter-workflow.value", "usage-clear-filters.n_clicks", ""):
+            assert call(client, output, odd, trigger).status_code in {200, 204, 404}
 
 
 def test_a_late_row_leaves_no_short_page_at_the_start(client: FlaskClient, owner: Engine) -> None:
@@ -265,7 +253,7 @@ def test_going_back_to_the_first_page_keeps_its_window(client: FlaskClient) -> N
     first = called(client, pathname).get_json()["response"]["usage-view"]["data"]
     second = called(client, pathname, first, "usage-next.n_clicks").get_json()["response"]
     shown = second["usage-view"]["data"]
-    back = called(client, pathname, shown, "usage-location.search").get_json()["response"]
+    back = called(client, pathname, shown, "usage-asked.data").get_json()["response"]
     assert back["usage-view"]["data"]["window"] == first["window"]
     assert "rows 1–100" in back["usage-caption"]["children"]
     again = called(client, pathname, shown, "usage-retry.n_clicks").get_json()["response"]

@@ -1,0 +1,100 @@
+/* The picture: Plotly's small bundle, loaded when there is something to draw, in the theme's colours;
+   and the addresses that a click on it, or on what it is split by, leads to. */
+(function () {
+  "use strict";
+
+  const SPLIT = "split";
+  /* What says how a page is shown, and not what is asked for. */
+  const ASIDE = ["embed", "theme", SPLIT, "execution"];
+
+  const meta = document.querySelector('meta[name="usage-plotly"]');
+  Object.defineProperty(window, "_dashPlotlyJSURL", {
+    get: () => meta.content,
+    set: () => {},
+  });
+
+  function question(search) {
+    const params = new URLSearchParams(search || "");
+    for (const name of ASIDE) params.delete(name);
+    return params.toString();
+  }
+
+  function goTo(search) {
+    window.dash_clientside.set_props("usage-location", { search });
+  }
+
+  /* Strings such as "--bs-body-color" are names of the sheet's variables. */
+  function coloured(value, sheet) {
+    if (typeof value === "string") {
+      return value.startsWith("--") ? sheet.getPropertyValue(value).trim() : value;
+    }
+    if (Array.isArray(value)) return value.map((each) => coloured(each, sheet));
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, each]) => [name, coloured(each, sheet)])
+    );
+  }
+
+  /* A Dropdown takes the keyboard by way of an input that it hides from those who do not see it. Here
+     its button takes it, and has a name. */
+  new MutationObserver(() => {
+    for (const hidden of document.querySelectorAll('.dash-dropdown-focus-target[tabindex="0"]')) {
+      hidden.tabIndex = -1;
+      hidden.parentElement.querySelector("button").tabIndex = 0;
+    }
+  }).observe(document, { childList: true, subtree: true });
+
+  /* With the system's theme, the picture follows it too. */
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    const toggle = document.querySelector("#usage-theme button");
+    if (toggle) window.dash_clientside.set_props("usage-theme", { label: toggle.textContent });
+  });
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.usage = Object.assign(window.dash_clientside.usage || {}, {
+    /* The server is asked again only where the address puts another question than was answered. */
+    readAddress: function (search, pathname, answered, split) {
+      const { no_update } = window.dash_clientside;
+      const chosen = new URLSearchParams(search || "").get(SPLIT) || "type";
+      const same = typeof answered === "string" && question(search) === question(answered);
+      return [same ? no_update : question(search), chosen === split ? no_update : chosen];
+    },
+    drawPicture: function (picture) {
+      if (!picture) return null;
+      const sheet = window.getComputedStyle(document.documentElement);
+      const font = window.getComputedStyle(document.body).fontFamily;
+      const figure = coloured(picture, sheet);
+      figure.layout.font.family = font;
+      figure.layout.hoverlabel.font.family = font;
+      const config = { displayModeBar: false, responsive: true };
+      const style = { height: figure.layout.height + "px" };
+      return {
+        namespace: "dash_core_components",
+        type: "Graph",
+        props: { id: "usage-graph", figure, config, style },
+      };
+    },
+    narrowTo: function (click) {
+      const { no_update } = window.dash_clientside;
+      const bar = click && click.points.find((point) => point.customdata);
+      if (!bar) return no_update;
+      const asked = new URLSearchParams(bar.customdata);
+      const shown = new URLSearchParams(window.location.search);
+      for (const name of ["embed", "theme"]) {
+        if (shown.has(name)) asked.set(name, shown.get(name));
+      }
+      goTo("?" + asked.toString());
+      return no_update;
+    },
+    chooseSplit: function () {
+      const { callback_context, no_update } = window.dash_clientside;
+      const chosen = callback_context.triggered_id.replace("usage-split-", "");
+      const params = new URLSearchParams(window.location.search);
+      if (chosen === "type") params.delete(SPLIT);
+      else params.set(SPLIT, chosen);
+      const search = params.toString();
+      goTo(search && "?" + search);
+      return no_update;
+    },
+  });
+})();

@@ -1,0 +1,137 @@
+"""The picture's frame: its legend, what it is split by, and the same figures as words and table."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from components import formats, ids
+from components.aria import aria
+from components.picture_bars import shade_of
+from components.step_words import name_of
+from data.figures import Figures
+from data.query import Split
+from settings import Settings
+
+
+def layout() -> Component:
+    """Return the frame, empty."""
+    return html.Figure(
+        [
+            html.Figcaption(
+                [
+                    html.H2("Cost over time"),
+                    html.Div(id=ids.LEGEND, className="usage-legend"),
+                    html.Div(
+                        [
+                            html.Button(
+                                split.value.title(),
+                                id=element,
+                                className="btn btn-sm",
+                                type="button",
+                                **aria(pressed="false"),
+                            )
+                            for split, element in ids.SPLITS.items()
+                        ],
+                        className="btn-group",
+                        role="group",
+                        **aria(label="Split costs by"),
+                    ),
+                ]
+            ),
+            html.Div(id=ids.CHART, className="usage-chart-place", **aria(hidden="true")),
+            html.Div(id=ids.COURSE, className="usage-course"),
+            dcc.Store(id=ids.PICTURE),
+        ],
+        className="usage-chart",
+    )
+
+
+def pressed(split: Split) -> dict[str, str]:
+    """Tell which of the buttons is pressed."""
+    return {each.value: "true" if each is split else "false" for each in Split}
+
+
+def legend(figures: Figures) -> list[Component]:
+    """Name what the colours mean, in the order in which they are stacked."""
+    keys: list[Component]
+    if figures.shares:
+        keys = [
+            _key(share.label, f"usage-key {shade_of(number, share)}")
+            for number, share in enumerate(figures.shares)
+        ]
+    else:
+        keys = [
+            _key("Included", "usage-key"),
+            _key("On-Demand", "usage-key usage-key-ondemand"),
+        ]
+    if figures.running:
+        keys.append(_key("Running total", "usage-key usage-key-line"))
+        if figures.account.limit is not None:
+            keys.append(_key("Limit", "usage-key usage-key-limit"))
+    return keys
+
+
+def course(figures: Figures, settings: Settings, searches: Sequence[str]) -> list[Component]:
+    """Say in a sentence what the picture shows, and put its figures into a table to be opened."""
+    if not figures.steps:
+        return []
+    return [
+        html.P(_sentence(figures, settings), className="visually-hidden"),
+        html.Details(
+            [
+                html.Summary("Show as a table"),
+                html.Div(_table(figures, settings, searches), className="usage-course-table"),
+            ]
+        ),
+    ]
+
+
+def _key(label: str, class_name: str) -> Component:
+    return html.Span([html.I(className=class_name), html.Span(label)], title=label)
+
+
+def _sentence(figures: Figures, settings: Settings) -> str:
+    unit, zone = figures.unit, settings.zone
+    costs = [sums.cost for sums in figures.by_step]
+    most = max(costs)
+    words = [f"{formats.total_dollars(figures.sums.cost)} in {len(costs)} {unit}s."]
+    if most:
+        dearest = name_of(figures.steps[costs.index(most)], unit, zone)
+        words.append(f"The dearest {unit} was {dearest} with {formats.total_dollars(most)}.")
+    for crossing in figures.crossings:
+        instant = formats.second(crossing.position.started_at, zone)
+        limit = formats.limit_dollars(crossing.limit)
+        words.append(f"The limit of {limit} was crossed on {instant} {zone}.")
+    return " ".join(words)
+
+
+def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Component:
+    """Return the table of steps; each name narrows the page to its step."""
+    columns: list[tuple[str, Sequence[Decimal]]]
+    if figures.shares:
+        columns = [(share.label, share.costs) for share in figures.shares]
+    else:
+        columns = [
+            ("Included", [sums.included for sums in figures.by_step]),
+            ("On-Demand", [sums.on_demand for sums in figures.by_step]),
+        ]
+    columns.append(("Cost", [sums.cost for sums in figures.by_step]))
+    rows = [
+        html.Tr(
+            [
+                html.Th(
+                    dcc.Link(name_of(step, figures.unit, settings.zone), href=searches[place]),
+                    scope="row",
+                ),
+                *(html.Td(formats.total_dollars(costs[place])) for _, costs in columns),
+                html.Td(formats.count(figures.by_step[place].executions)),
+            ]
+        )
+        for place, step in enumerate(figures.steps)
+    ]
+    names = [figures.unit.title(), *(name for name, _ in columns), "Executions"]
+    heads: list[Any] = [html.Th(name, scope="col") for name in names]
+    return html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows)])

@@ -1,0 +1,137 @@
+"""The filters between figures and table: what is chosen, and what there is to choose."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from dash import Input, Output, State, dcc, html
+from dash.development.base_component import Component
+
+from components import ids, reasons
+from components.aria import aria
+from components.view import View
+from data.filters import DELETED, FILTER_PARAMS, REPEATABLE_PARAMS
+from data.labels import DELETED_WORKFLOW, UsageType
+from data.options import Options
+
+_NAMES: Final = {
+    "workflow": "Workflow",
+    "model": "Model",
+    "trigger": "Trigger",
+    "type": "Type",
+    "status": "Status",
+}
+_TYPES: Final = [{"value": kind.value, "label": reasons.TYPE_NAMES[kind]} for kind in UsageType]
+# Those whose choices come with the figures.
+_OFFERED: Final = tuple(name for name in REPEATABLE_PARAMS if name != "type")
+
+INPUTS: Final = {name: Input(ids.FILTERS[name], "value") for name in FILTER_PARAMS}
+KNOWN: Final = {name: State(ids.FILTERS[name], "options") for name in _OFFERED}
+OFFERS: Final = {
+    name: Output(ids.FILTERS[name], "options", allow_duplicate=True) for name in _OFFERED
+}
+OUTPUTS: Final = {
+    "values": {name: Output(ids.FILTERS[name], "value") for name in FILTER_PARAMS},
+    "options": {name: Output(ids.FILTERS[name], "options") for name in _OFFERED},
+    "clear": Output(ids.CLEAR_FILTERS, "hidden"),
+}
+
+
+def layout() -> Component:
+    """Return the filters, none of them active."""
+    return html.Div(
+        [
+            *(_chooser(name) for name in REPEATABLE_PARAMS),
+            dcc.Input(
+                id=ids.FILTERS["min_cost_usd"],
+                className="usage-filter-text usage-filter-amount",
+                placeholder="+ Minimum cost $",
+                debounce=True,
+                autoComplete="off",
+            ),
+            html.Button(
+                "Clear",
+                id=ids.CLEAR_FILTERS,
+                className="btn btn-sm btn-quiet",
+                type="button",
+                hidden=True,
+            ),
+            dcc.Input(
+                id=ids.FILTERS["q"],
+                className="usage-filter-text usage-filter-q",
+                placeholder="Workflow or execution id",
+                debounce=True,
+                autoComplete="off",
+                maxLength=200,
+            ),
+        ],
+        className="usage-filters",
+        role="group",
+        **aria(label="Filters"),
+    )
+
+
+def _chooser(name: str) -> Component:
+    return html.Div(
+        dcc.Dropdown(
+            id=ids.FILTERS[name],
+            options=_TYPES if name == "type" else [],
+            multi=True,
+            debounce=True,
+            placeholder=f"+ {_NAMES[name]}",
+            searchable=name != "type",
+            maxHeight=320,
+        ),
+        className="usage-filter",
+        # Before what is chosen, the sheet says of what.
+        style={"--usage-filter-name": f'"{_NAMES[name]}: "'},
+    )
+
+
+def chosen_in(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Read the controls as parameters; what is empty is not asked for."""
+    chosen = {}
+    for name, value in values.items():
+        words = value if isinstance(value, list) else [value]
+        texts = [str(word).strip() for word in words if word is not None]
+        if name == "min_cost_usd":
+            texts = [text.removeprefix("$").replace(",", "") for text in texts]
+        if any(texts):
+            chosen[name] = sorted(texts)
+    return chosen
+
+
+def show(view: View, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the controls stand as the answer's filters do; what is chosen is on offer."""
+    return {
+        "values": {
+            name: list(view.filters.get(name, []))
+            if name in REPEATABLE_PARAMS
+            else next(iter(view.filters.get(name, [])), "")
+            for name in FILTER_PARAMS
+        },
+        "options": {name: _with(known.get(name), view.filters.get(name, [])) for name in _OFFERED},
+        "clear": not view.filters,
+    }
+
+
+def offer(options: Options, chosen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return what there is to choose, in OFFERS; what is chosen is always among it."""
+    named = [{"value": key, "label": name} for key, name in options.workflows.items()]
+    found = {
+        "workflow": [*named, {"value": DELETED, "label": DELETED_WORKFLOW}],
+        "model": _same(options.models),
+        "trigger": _same(options.triggers),
+        "status": _same(options.statuses),
+    }
+    return {name: _with(found[name], chosen.get(name, [])) for name in _OFFERED}
+
+
+def _same(words: Sequence[str]) -> list[dict[str, str]]:
+    return [{"value": word, "label": word} for word in words]
+
+
+def _with(options: Any, chosen: Sequence[str]) -> list[Any]:
+    """Add what is chosen and not on offer: the control forgets what it does not know."""
+    found = list(options) if isinstance(options, list) else []
+    known = {option.get("value") for option in found if isinstance(option, dict)}
+    return found + _same([word for word in chosen if word not in known])

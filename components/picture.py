@@ -1,0 +1,117 @@
+"""The picture of a window's figures as Plotly takes it: plain dictionaries; pure.
+
+Two panels on one axis of time: above the account's running total against its limit, below the costs
+of each step. Colours are names of the sheet's variables, put in by the browser, so that they follow
+the theme. Places on the axis are instants in UTC; whatever is read is in the reporting zone.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta, tzinfo
+from typing import Any, Final
+
+from components import picture_bars, picture_marks
+from components.picture_marks import LOWER, MUTED, UPPER, at, note
+from components.step_words import day_of, name_of, whole_day
+from data.figures import Figures
+from data.periods import Span
+from data.steps import Unit
+
+_TICKS_AT_MOST: Final = 10
+_HEIGHT: Final = 244
+_LEFT: Final = 52
+_FLOATING: Final = "--bs-emphasis-color"
+
+
+def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str, Any] | None:
+    """Return data and layout; a click on a bar of a step goes to its place in ``searches``.
+
+    None where the window has no steps.
+    """
+    steps, unit = figures.steps, figures.unit
+    if not steps:
+        return None
+    upper = bool(figures.running)
+    spans = [_place(step, unit, zone) for step in steps]
+    data = picture_bars.bars(figures, spans, zone, searches)
+    filtered = ", as filtered" if figures.filtered else ""
+    lower = LOWER if upper else (0.0, 1.0)
+    notes = [_title(f"Cost per {unit}{filtered}", lower[1])]
+    shapes: list[dict[str, Any]] = []
+    axes = {"yaxis": _axis(lower)}
+    if upper:
+        data += picture_marks.running(figures, shapes, notes)
+        notes.append(_title("Running total of the account, per month", UPPER[1]))
+        axes["yaxis2"] = _axis(UPPER) | {"range": [0, picture_marks.top_of(figures)]}
+    data += picture_marks.crossings(figures, zone, shapes, notes, upper=upper)
+    return {
+        "data": data,
+        "layout": {
+            "autosize": True,
+            "height": _HEIGHT,
+            "margin": {"l": _LEFT, "r": 4, "t": 20, "b": 22},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"size": 12, "color": MUTED},
+            "showlegend": False,
+            "barmode": "relative",
+            "hovermode": "x",
+            "dragmode": False,
+            "hoverlabel": {
+                "bgcolor": _FLOATING,
+                "bordercolor": _FLOATING,
+                "font": {"color": "--bs-body-bg", "size": 12},
+                "align": "left",
+            },
+            "xaxis": {
+                "type": "date",
+                "range": [at(spans[0].start), at(spans[-1].end)],
+                "fixedrange": True,
+                "showgrid": False,
+                "zeroline": False,
+                "anchor": "y",
+                **_ticks(steps, spans, unit, zone),
+            },
+            **axes,
+            "shapes": shapes,
+            "annotations": notes,
+        },
+    }
+
+
+def _place(step: Span, unit: Unit, zone: tzinfo) -> Span:
+    """Return where a step stands on the axis: whole, also where the window cuts it."""
+    if unit is Unit.DAY:
+        return whole_day(day_of(step, zone), zone)
+    if unit is Unit.HOUR:
+        start = step.start.replace(minute=0, second=0, microsecond=0)
+        return Span(start, max(start + timedelta(hours=1), step.end))
+    return step
+
+
+def _axis(domain: tuple[float, float]) -> dict[str, Any]:
+    return {
+        "domain": list(domain),
+        "fixedrange": True,
+        "rangemode": "tozero",
+        "nticks": 4,
+        "tickprefix": "$",
+        "separatethousands": True,
+        "gridcolor": "--usage-grid",
+        "zerolinecolor": "--bs-border-color",
+    }
+
+
+def _title(text: str, height: float) -> dict[str, Any]:
+    return note(None, height, text, side="left") | {"xshift": -_LEFT, "yanchor": "bottom"}
+
+
+def _ticks(
+    steps: Sequence[Span], spans: Sequence[Span], unit: Unit, zone: tzinfo
+) -> dict[str, Any]:
+    every = -(-len(steps) // _TICKS_AT_MOST)
+    shown = range(0, len(steps), every)
+    return {
+        "tickmode": "array",
+        "tickvals": [at(picture_bars.middle_of(spans[place])) for place in shown],
+        "ticktext": [name_of(steps[place], unit, zone, short=True) for place in shown],
+    }

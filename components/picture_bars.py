@@ -1,0 +1,108 @@
+"""The bars of the picture: what each step cost, Included and On-Demand or by share; pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, Final
+
+from components import formats
+from components.picture_marks import MUTED, at
+from components.step_words import name_of
+from data.figures import Figures
+from data.periods import Span
+from data.splits import Share
+
+_FILLED: Final = 0.72
+_LABEL_AT_MOST: Final = 40
+_HATCH: Final = {"shape": "/", "size": 5, "solidity": 0.4, "fillmode": "replace"}
+_ORANGE: Final = "--usage-ondemand"
+
+
+def bars(
+    figures: Figures, spans: Sequence[Span], zone: tzinfo, searches: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the bars in the order in which they are stacked; the first one tells of all."""
+    common = {
+        "type": "bar",
+        "x": [at(middle_of(span)) for span in spans],
+        "width": [(span.end - span.start) / timedelta(milliseconds=1) * _FILLED for span in spans],
+        "customdata": list(searches),
+        "textposition": "none",
+    }
+    told = {
+        "text": [_hover(figures, place, zone) for place in range(len(figures.steps))],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    parts = _by_share(figures) if figures.shares else _by_type(figures)
+    return [
+        {**common, **({"hoverinfo": "skip"} if number else told), **part}
+        for number, part in enumerate(parts)
+    ]
+
+
+def middle_of(span: Span) -> datetime:
+    """Return the instant over which the bar of a step stands."""
+    return span.start + (span.end - span.start) / 2
+
+
+def shade_of(number: int, share: Share) -> str:
+    """Return the class of a share's swatch, which is also the name of its colour."""
+    return "usage-share-rest" if share.key is None else f"usage-share-{number + 1}"
+
+
+def _by_type(figures: Figures) -> list[dict[str, Any]]:
+    hatched = {
+        "color": _ORANGE,
+        "line": {"color": _ORANGE, "width": 1},
+        "pattern": {**_HATCH, "fgcolor": _ORANGE, "bgcolor": "--bs-body-bg"},
+    }
+    return [
+        {
+            "name": "Included",
+            "y": [float(sums.included) for sums in figures.by_step],
+            "marker": {"color": "--usage-included"},
+        },
+        {
+            "name": "On-Demand",
+            # A bar of nothing would still be an orange line.
+            "y": [float(sums.on_demand) or None for sums in figures.by_step],
+            "marker": hatched,
+        },
+    ]
+
+
+def _by_share(figures: Figures) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": share.label,
+            "y": [float(cost) or None if number else float(cost) for cost in share.costs],
+            "marker": {
+                "color": f"--{shade_of(number, share)}",
+                "line": {"color": MUTED, "width": 1 if share.key is None else 0},
+            },
+        }
+        for number, share in enumerate(figures.shares)
+    ]
+
+
+def _hover(figures: Figures, place: int, zone: tzinfo) -> str:
+    step, sums = figures.steps[place], figures.by_step[place]
+    parts: list[tuple[str, Decimal]] = [
+        (_plain(share.label), share.costs[place]) for share in figures.shares if share.costs[place]
+    ]
+    parts = parts or [("Included", sums.included), ("On-Demand", sums.on_demand)]
+    lines = [f"{name} {formats.total_dollars(cost)}" for name, cost in parts]
+    return "<br>".join(
+        [
+            f"<b>{name_of(step, figures.unit, zone)}</b>",
+            *lines,
+            f"Cost {formats.total_dollars(sums.cost)}",
+            f"{formats.count(sums.executions)} executions",
+        ]
+    )
+
+
+def _plain(label: str) -> str:
+    """Shorten a name, and keep Plotly from reading markup in it."""
+    short = label if len(label) <= _LABEL_AT_MOST else f"{label[: _LABEL_AT_MOST - 1]}…"
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,73 @@
+"""The summary of the whole window: five sums, each beside that of the window before."""
+
+from decimal import Decimal
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from components import formats, ids
+from data.figures import Figures
+from data.sums import Sums
+
+_NAMES = ("Cost", "Included", "On-Demand", "Executions", "Tokens")
+
+
+def layout() -> Component:
+    """Return the band with places for its figures."""
+    return html.Dl([_cell(name) for name in _NAMES], id=ids.SUMMARY, className="usage-summary")
+
+
+def show(figures: Figures) -> list[Component]:
+    """Return the cells."""
+    sums, earlier = figures.sums, figures.earlier
+    dollars = {"Cost": "cost", "Included": "included", "On-Demand": "on_demand"}
+    cells = []
+    for name in _NAMES:
+        field = dollars.get(name, name.lower())
+        now = getattr(sums, field)
+        before = None if earlier is None else getattr(earlier, field)
+        write = formats.total_dollars if name in dollars else formats.count
+        exact = formats.exact_dollars(now) if name in dollars else None
+        notes = _notes(sums) if name == "Cost" else []
+        cells.append(_cell(name, write(now), _change(now, before, write), exact, notes))
+    return cells
+
+
+def _cell(
+    name: str,
+    value: str | None = None,
+    change: str | None = None,
+    exact: str | None = None,
+    notes: list[Component] | None = None,
+) -> Component:
+    key = {"Included": "usage-key", "On-Demand": "usage-key usage-key-ondemand"}.get(name)
+    return html.Div(
+        [
+            html.Dt([name, *([html.I(className=key)] if key else []), *(notes or [])]),
+            html.Dd(value, className="usage-sum", title=exact),
+            html.Dd(change, className="usage-change"),
+        ]
+    )
+
+
+def _notes(sums: Sums) -> list[Component]:
+    notes = []
+    if sums.unknown:
+        reason = "The cost of these executions was not recorded; it counts as 0 in the sums"
+        notes.append(_note(f"{formats.count(sums.unknown)} unknown", reason))
+    if sums.running:
+        reason = "These executions have not ended; their cost so far is counted"
+        notes.append(_note(f"{formats.count(sums.running)} running", reason))
+    return notes
+
+
+def _note(text: str, reason: str) -> Component:
+    return html.Span(text, className="usage-remark", title=reason)
+
+
+def _change(now: Any, before: Any, write: Any) -> str:
+    if before is None:
+        return "no earlier data"
+    percent = formats.percent(Decimal(now), Decimal(before))
+    return f"{percent} from {write(before)}".strip()
