@@ -84,7 +84,7 @@
       const used = token && secondsLeft() > SPARE ? token : await ask();
       if (!used) {
         tell("The portal around this page has not said who you are. Try again, or reload it.");
-        window.dash_clientside.set_props("usage-main", { "data-state": "ready" });
+        window.dash_clientside.set_props("usage-main", { "data-state": "nothing" });
         /* To the renderer: nothing changes. */
         return new Response(null, { status: 204 });
       }

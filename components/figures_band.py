@@ -48,7 +48,7 @@ def layout() -> Component:
     return html.Div(
         [
             dcc.Store(id=ids.SUBJECT),
-            dcc.Store(id=ids.SPLIT),
+            dcc.Store(id=ids.SPLIT, data=Split.TYPE.value),
             html.Div(
                 [
                     html.Span(id=ids.FIGURES_TROUBLE_TEXT),
@@ -150,7 +150,6 @@ def _failed(error: UsageError) -> dict[str, Any]:
     if error.status in {401, 404}:
         # The same answer as the page's; the browser shows the body all the same.
         ctx.response.callback_response.status_code = error.status
-        return _unchanged() | {"state": "none"}
     told = [html.B("The figures could not be added up. "), error.sentence]
     return _unchanged() | {"state": "failed", "trouble": told, "untroubled": False}
 

@@ -155,7 +155,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
                 settings=settings,
             )
         except UsageError as error:
-            failed = _failed(outputs, error, shown)
+            failed = _failed(outputs, error, shown) | {"answered": screen["search"]}
             if isinstance(error, UnavailableError):
                 # So that trying again asks for this, not for what was there before.
                 failed |= {"search": written, "answered": written}

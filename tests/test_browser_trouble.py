@@ -206,13 +206,15 @@ def replay(
 
 def to_workspace(workspace_id: str) -> Callable[[dict[str, Any]], None]:
     def change(body: dict[str, Any]) -> None:
-        found = [
-            each
-            for each in (*body["inputs"], *body.get("state", []))
-            if isinstance(each, dict) and each.get("property") == "pathname"
-        ]
-        assert len(found) == 1
-        found[0]["value"] = f"/workspace/{workspace_id}/usage"
+        named = 0
+        for each in (*body["inputs"], *body.get("state", [])):
+            if isinstance(each, dict) and each.get("property") == "pathname":
+                each["value"] = f"/workspace/{workspace_id}/usage"
+                named += 1
+            elif isinstance(each, dict) and each["id"] == "usage-subject" and each.get("value"):
+                each["value"]["workspace"] = workspace_id
+                named += 1
+        assert named
 
     return change
 
@@ -237,7 +239,7 @@ def test_a_forged_request_for_another_workspace_is_a_404_without_rows(
         for workspace_id in strangers
         for request in tab.asked
     ]
-    assert len(forged) == 2 * len(strangers)
+    assert len(forged) == 3 * len(strangers)
     for answer in forged:
         assert answer.status_code == 404
         assert "There is no such workspace among yours." in answer.text
