@@ -6,7 +6,7 @@ BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test bench format lint types unit tools lock clean
+.PHONY: run test bench pictures format lint types unit tools lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List what can be made
@@ -28,6 +28,9 @@ bench: $(BENCH)/.done  ## Measure everything and write docs/performance.md; take
 		$(if $(ONLY),--only "$(ONLY)") $(if $(ROLLUP),--rollup $(ROLLUP)) \
 		$(if $(SECONDS_OF_LOAD),--seconds $(SECONDS_OF_LOAD)) $(if $(SAMPLES),--samples $(SAMPLES)) \
 		$(if $(OUT),--out "$(OUT)") $(if $(KEEP),--home "$(KEEP)")
+
+pictures: $(VENV)/.test tools  ## Take the pictures of the page in docs/pictures
+	@exec $(BIN)/python -m tests.pictures docs/pictures
 
 format: $(VENV)/.test  ## Write the code as the formatter wants it
 	$(BIN)/ruff format .

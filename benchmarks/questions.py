@@ -67,6 +67,11 @@ def doors(scene: Scene, ask: Ask) -> dict[str, Question]:
         "page, last": page_after(scene, PAGE_SIZE),
         "callback, preset click": preset_click(ask, BUSY),
         "summary": get("usage/summary", **month),
+        "figures, by type": get("usage/series", **month),
+        "figures, by workflow": get("usage/series", **month, split="workflow"),
+        "figures, by model": get("usage/series", **month, split="model"),
+        "figures, one trigger": get("usage/series", **month, trigger="api"),
+        "page, one trigger": get("usage", **month, trigger="api"),
         "export, 10,000 rows": get("usage/export", **month),
         "page, sparse workspace": first_page(SPARSE),
         "page, burst at the crossing": _at_the_burst(scene),
@@ -80,7 +85,7 @@ def preset_click(ask: Ask, workspace: str) -> Question:
     """Ask what the browser asks when the preset is clicked, on a page that shows 7 days."""
     described = json.loads(ask(Question("/_dash-dependencies", headers=_signed_in())))
     shown_by = next(one for one in described if f"{ids.TABLE}.data" in one["output"])
-    arrival = _callback(shown_by, workspace, f"{ids.LOCATION}.search", None)
+    arrival = _callback(shown_by, workspace, f"{ids.ASKED}.data", None)
     plain = replace(arrival, headers=_signed_in() | _JSON)
     shown = json.loads(ask(plain))["response"][ids.VIEW]["data"]
     return _callback(shown_by, workspace, f"{ids.PRESETS[PRESET]}.n_clicks", shown)
@@ -93,8 +98,6 @@ def _callback(shown_by: dict[str, Any], workspace: str, clicked: str, shown: Any
         f"{ids.VIEW}.data": shown,
         clicked: 1,
     }
-    if clicked.startswith(ids.LOCATION):
-        values[clicked] = "?preset=7d"
 
     def with_values(parts: list[dict[str, str]]) -> list[dict[str, Any]]:
         return [part | {"value": values.get(f"{part['id']}.{part['property']}")} for part in parts]

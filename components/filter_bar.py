@@ -94,7 +94,7 @@ def chosen_in(values: Mapping[str, Any]) -> dict[str, list[str]]:
         words = value if isinstance(value, list) else [value]
         texts = [str(word).strip() for word in words if word is not None]
         if name == "min_cost_usd":
-            texts = [text.removeprefix("$").replace(",", "") for text in texts]
+            texts = [text.removeprefix("$").replace(",", "").strip() for text in texts]
         if any(texts):
             chosen[name] = sorted(texts)
     return chosen

@@ -19,6 +19,7 @@ from data.steps import Unit
 _TICKS_AT_MOST: Final = 10
 _HEIGHT: Final = 244
 _LEFT: Final = 52
+_OF_NOTHING: Final = [0, 1.3]
 _FLOATING: Final = "--bs-emphasis-color"
 
 
@@ -38,6 +39,8 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
     notes = [_title(f"Cost per {unit}{filtered}", lower[1])]
     shapes: list[dict[str, Any]] = []
     axes = {"yaxis": _axis(lower)}
+    if not figures.sums.cost:
+        axes["yaxis"]["range"] = _OF_NOTHING
     if upper:
         data += picture_marks.running(figures, shapes, notes)
         notes.append(_title("Running total of the account, per month", UPPER[1]))

@@ -9,6 +9,7 @@ from components import formats
 from components.picture_marks import MUTED, at
 from components.step_words import name_of
 from data.figures import Figures
+from data.labels import BASE_AND_TOOLS
 from data.periods import Span
 from data.splits import Share
 
@@ -47,7 +48,9 @@ def middle_of(span: Span) -> datetime:
 
 def shade_of(number: int, share: Share) -> str:
     """Return the class of a share's swatch, which is also the name of its colour."""
-    return "usage-share-rest" if share.key is None else f"usage-share-{number + 1}"
+    if share.key is not None:
+        return f"usage-share-{number + 1}"
+    return "usage-share-base" if share.label == BASE_AND_TOOLS else "usage-share-rest"
 
 
 def _by_type(figures: Figures) -> list[dict[str, Any]]:
@@ -76,13 +79,20 @@ def _by_share(figures: Figures) -> list[dict[str, Any]]:
         {
             "name": share.label,
             "y": [float(cost) or None if number else float(cost) for cost in share.costs],
-            "marker": {
-                "color": f"--{shade_of(number, share)}",
-                "line": {"color": MUTED, "width": 1 if share.key is None else 0},
-            },
+            "marker": _marker(shade_of(number, share)),
         }
         for number, share in enumerate(figures.shares)
     ]
+
+
+def _marker(shade: str) -> dict[str, Any]:
+    """Return how a share is filled: those that are no single one are outlined, one is dotted."""
+    if shade == "usage-share-base":
+        dots = {"shape": ".", "size": 4, "solidity": 0.4, "fillmode": "replace"}
+        dotted = {**dots, "fgcolor": MUTED, "bgcolor": "--usage-share-rest"}
+        return {"color": MUTED, "line": {"color": MUTED, "width": 1}, "pattern": dotted}
+    outlined = shade == "usage-share-rest"
+    return {"color": f"--{shade}", "line": {"color": MUTED, "width": 1 if outlined else 0}}
 
 
 def _hover(figures: Figures, place: int, zone: tzinfo) -> str:

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 DELETED_WORKFLOW: Final = "Deleted workflow"
+OTHER: Final = "Other"
+BASE_AND_TOOLS: Final = "Base and tools"
 
 
 class UsageType(StrEnum):

@@ -8,7 +8,6 @@ from typing import Final
 from sqlalchemy import select
 
 from data.cost import models
-from data.executions import NEWEST_FIRST
 from data.pieces import OF_SPLITS, Source, pieces_of
 from data.query import UsageQuery
 from data.rollup import tables
@@ -41,7 +40,7 @@ def options_of(totals: Totals, query: UsageQuery) -> Options:
     seen = totals.connection.execute(
         select(execution.c.trigger, execution.c.status, models)
         .where(selection.condition)
-        .order_by(*NEWEST_FIRST)
+        .order_by(execution.c.started_at.desc())
         .limit(_LOOKED_THROUGH)
     ).all()
     named = totals.connection.execute(

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.cost import shares_of, total_of
-from data.labels import DELETED_WORKFLOW
+from data.labels import BASE_AND_TOOLS, DELETED_WORKFLOW, OTHER
 from data.money import ZERO, trimmed
 from data.periods import Span
 from data.pieces import OF_SPLITS, Source, pieces_of
@@ -93,7 +93,7 @@ def shares_by(
     return [
         Share(name, labels[name], costs)
         if rank <= TOP
-        else Share(None, "Other" if rank == _OTHER else "Base and tools", costs)
+        else Share(None, OTHER if rank == _OTHER else BASE_AND_TOOLS, costs)
         for (rank, name), costs in parts.items()
     ]
 

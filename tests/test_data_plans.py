@@ -21,7 +21,7 @@ from data.export import ROW_LIMIT
 from data.ledger import Ledger
 from data.paging import Cursor, Position
 from data.periods import Window
-from data.query import UsageQuery
+from data.query import Split, UsageQuery
 
 EXECUTIONS = 20_000
 VIEWER = Viewer(PAYER)
@@ -73,6 +73,11 @@ def open_row(world: World) -> None:
     assert ledger.execution(VIEWER, BUSY, page.rows["id"].iloc[0]).before
 
 
+def split(world: World, by: Split) -> None:
+    figures = world.ledger().figures(VIEWER, UsageQuery(BUSY, world.calendar.month), by)
+    assert len(figures.shares) > 7
+
+
 DOORS: dict[str, Callable[[World], object]] = {
     "first page": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "middle page": lambda w: w.ledger().page(VIEWER, middle(w, BUSY, w.calendar.month)),
@@ -82,6 +87,10 @@ DOORS: dict[str, Callable[[World], object]] = {
     "page of a year": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.year)),
     "summary": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "summary of a year": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.year)),
+    "figures": lambda w: w.ledger().figures(VIEWER, UsageQuery(BUSY, w.calendar.month)),
+    "by workflow": lambda w: split(w, Split.WORKFLOW),
+    "by model": lambda w: split(w, Split.MODEL),
+    "options": lambda w: w.ledger().options(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "export": lambda w: take(w, UsageQuery(BUSY, w.calendar.month)),
     "execution": open_row,
     "workspaces": lambda w: w.ledger().workspaces(VIEWER),
