@@ -151,7 +151,9 @@ def test_the_curl_examples_of_the_readme_answer(served: str, tmp_path: Path) -> 
             [*words, "--fail-with-body"], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, (command, done.stdout)
-    (file,) = tmp_path.iterdir()
+    extended, file = sorted(tmp_path.iterdir())
+    assert extended.name == "extended.csv"
+    assert "Model;Tokens;Cost (USD);Type;" in extended.read_text(encoding="utf-8-sig")
     assert re.fullmatch(r"usage-ws_support-\d{4}-\d{2}-\d{2}\.csv", file.name)
     assert file.read_text().startswith("Date,Execution,Workflow,Trigger,Model,Tokens,Cost (USD)\n")
 
