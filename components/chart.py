@@ -97,7 +97,8 @@ def _sentence(figures: Figures, settings: Settings) -> str:
     unit, zone = figures.unit, settings.zone
     costs = [sums.cost for sums in figures.by_step]
     most = max(costs)
-    words = [f"{formats.total_dollars(figures.sums.cost)} in {len(costs)} {unit}s."]
+    span = formats.counted(len(costs), unit)
+    words = [f"{formats.total_dollars(figures.sums.cost)} in {span}."]
     if most:
         dearest = name_of(figures.steps[costs.index(most)], unit, zone)
         words.append(f"The dearest {unit} was {dearest} with {formats.total_dollars(most)}.")

@@ -87,6 +87,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, word: str) -> str:
+    """Write a count of something: ``1 day``, ``1,204 days``."""
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
 @lru_cache(maxsize=1024)
 def day(day: date) -> str:
     """Write ``1 Nov 2026``."""

@@ -107,7 +107,7 @@ def _hover(figures: Figures, place: int, zone: tzinfo) -> str:
             f"<b>{name_of(step, figures.unit, zone)}</b>",
             *lines,
             f"Cost {formats.total_dollars(sums.cost)}",
-            f"{formats.count(sums.executions)} executions",
+            formats.counted(sums.executions, "execution"),
         ]
     )
 
