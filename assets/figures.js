@@ -36,11 +36,16 @@
   }
 
   /* A Dropdown takes the keyboard by way of an input that it hides from those who do not see it. Here
-     its button takes it, and has a name. */
+     its button takes it, and has a name; what it opens has one too. */
   new MutationObserver(() => {
     for (const hidden of document.querySelectorAll('.dash-dropdown-focus-target[tabindex="0"]')) {
       hidden.tabIndex = -1;
       hidden.parentElement.querySelector("button").tabIndex = 0;
+    }
+    const chip = document.querySelector(".usage-filter:has([aria-expanded=true])");
+    if (!chip) return;
+    for (const part of document.querySelectorAll(".dash-dropdown-content, .dash-dropdown-options")) {
+      if (!part.ariaLabel) part.ariaLabel = chip.ariaLabel;
     }
   }).observe(document, { childList: true, subtree: true });
 

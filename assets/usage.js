@@ -23,6 +23,12 @@
     window.dash_clientside.set_props("usage-trouble", { hidden: false });
   }
 
+  /* What is clicked while an answer is on its way makes the renderer drop that answer; the question
+     itself it would put only after another click. */
+  function takeTurn() {
+    window.dash_clientside.set_props("usage-turn", { data: Date.now() });
+  }
+
   const fetchFromServer = window.fetch.bind(window);
 
   /* Inside a portal the page asks its parent for a signed token, before its first question to the
@@ -119,6 +125,7 @@
     const body = String((options && options.body) || "");
     const dims = Object.keys(WAITING).find((output) => body.includes(output));
     if (dims) wait(WAITING[dims], +1);
+    const turns = window.setInterval(takeTurn, 100);
     try {
       const response = await fetchAsViewer(resource, options);
       const json = (response.headers.get("content-type") || "").includes("application/json");
@@ -135,6 +142,8 @@
       throw failure;
     } finally {
       if (dims) wait(WAITING[dims], -1);
+      window.clearInterval(turns);
+      takeTurn();
     }
   };
 
@@ -193,6 +202,9 @@
       const clicked = window.dash_clientside.callback_context.triggered_id;
       if (clicked) window.usageTheme.choose(clicked.replace("usage-theme-", ""));
       return "Theme: " + THEMES[window.usageTheme.chosen()];
+    },
+    takeTurn: function () {
+      return window.dash_clientside.no_update;
     },
     closeQuestion: function () {
       return true;

@@ -84,6 +84,9 @@ def _chooser(name: str) -> Component:
         className="usage-filter",
         # Before what is chosen, the sheet says of what.
         style={"--usage-filter-name": f'"{_NAMES[name]}: "'},
+        # The browser gives what opens this name too.
+        role="group",
+        **aria(label=_NAMES[name]),
     )
 
 
@@ -94,21 +97,26 @@ def chosen_in(values: Mapping[str, Any]) -> dict[str, list[str]]:
         words = value if isinstance(value, list) else [value]
         texts = [str(word).strip() for word in words if word is not None]
         if name == "min_cost_usd":
-            texts = [text.removeprefix("$").replace(",", "").strip() for text in texts]
+            texts = [text.removeprefix("$").strip() for text in texts]
         if any(texts):
             chosen[name] = sorted(texts)
     return chosen
 
 
+def values_of(filters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the controls' values as ``filters`` are."""
+    return {
+        name: list(filters.get(name, []))
+        if name in REPEATABLE_PARAMS
+        else next(iter(filters.get(name, [])), "")
+        for name in FILTER_PARAMS
+    }
+
+
 def show(view: View, known: Mapping[str, Any]) -> dict[str, Any]:
     """Let the controls stand as the answer's filters do; what is chosen is on offer."""
     return {
-        "values": {
-            name: list(view.filters.get(name, []))
-            if name in REPEATABLE_PARAMS
-            else next(iter(view.filters.get(name, [])), "")
-            for name in FILTER_PARAMS
-        },
+        "values": values_of(view.filters),
         "options": {name: _with(known.get(name), view.filters.get(name, [])) for name in _OFFERED},
         "clear": not view.filters,
     }

@@ -26,6 +26,7 @@ LOCATION: Final = "usage-location"
 ASKED: Final = "usage-asked"
 ANSWERED: Final = "usage-answered"
 VIEW: Final = "usage-view"
+TURN: Final = "usage-turn"
 SUBJECT: Final = "usage-subject"
 SPLIT: Final = "usage-split"
 SPLITS: Final = {split: f"usage-split-{split.value}" for split in Split}

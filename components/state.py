@@ -42,7 +42,7 @@ def refuse_other_frames(asked: Mapping[str, list[str]]) -> None:
 
 
 def asked_by(
-    trigger: Any,
+    clicked: Sequence[str],
     params: dict[str, list[str]],
     days: tuple[Any, Any],
     chosen: Mapping[str, Sequence[str]],
@@ -50,27 +50,30 @@ def asked_by(
 ) -> dict[str, list[str]]:
     """Turn what was clicked into parameters; those in the URL already count by default.
 
-    ``chosen`` are the filters as their controls stand.
+    ``clicked`` are elements, all since the last question: a text that is typed and left for a
+    preset's button is both. ``chosen`` are the filters as their controls stand.
     """
-    filters = params_of(shown.get("filters"))
-    for preset, element in ids.PRESETS.items():
-        if trigger == element:
-            return {"preset": [preset.value], **filters}
-    if trigger == ids.RANGE:
+    if not shown:
+        chosen = {name: words for name, words in params.items() if name in FILTER_PARAMS}
+    filters = {name: list(words) for name, words in chosen.items()}
+    window = params_of(shown.get("params"))
+    if ids.CLEAR_FILTERS in clicked:
+        return window
+    if presets := [preset for preset, element in ids.PRESETS.items() if element in clicked]:
+        return {"preset": [presets[-1].value], **filters}
+    if ids.RANGE in clicked:
         if list(days) == shown.get("days"):
             raise PreventUpdate
         return {"from": [str(days[0])], "to": [str(days[1])], **filters}
-    window = params_of(shown.get("params"))
-    if trigger in ids.FILTERS.values():
-        if chosen == filters or not shown:
+    if set(clicked) & set(ids.FILTERS.values()):
+        if not shown or filters == params_of(shown.get("filters")):
             raise PreventUpdate
-        return window | {name: list(words) for name, words in chosen.items()}
-    if trigger == ids.CLEAR_FILTERS:
-        return window
+        return window | filters
     turns = {ids.NEXT: Direction.OLDER, ids.PREV: Direction.NEWER}
-    if trigger in turns:
-        direction = turns[trigger]
-        return {**window, **filters, direction.value: [str(shown.get(direction.value))]}
+    for element in turns.keys() & set(clicked):
+        direction = turns[element]
+        cursor = {direction.value: [str(shown.get(direction.value))]}
+        return window | params_of(shown.get("filters")) | cursor
     return params
 
 

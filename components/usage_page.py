@@ -39,7 +39,7 @@ from data.access import Viewer
 from data.errors import BadRequestError, UnavailableError, UsageError
 from data.ledger import Ledger
 from data.periods import local_day
-from links import params_in, workspace_in
+from links import params_in, params_of, workspace_in
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def layout(settings: Settings) -> Component:
             dcc.Store(id=ids.ASKED),
             dcc.Store(id=ids.ANSWERED),
             dcc.Store(id=ids.VIEW),
+            dcc.Store(id=ids.TURN),
             html.A("Skip to the table", href=f"#{ids.TABLE}", className="usage-skip"),
             header.layout(settings),
             html.Main(
@@ -138,11 +139,12 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         del question, clicks
         shown = screen["shown"] if isinstance(screen["shown"], dict) else {}
         frame, params = framed(params_in(screen["search"]))
-        if ctx.triggered_id == ids.RANGE and None in days:
+        clicked = list(ctx.triggered_prop_ids.values())
+        if set(clicked) == {ids.RANGE} and None in days:
             half: dict[str, Any] = _unchanged(outputs)
             return half | {"toolbar": _days_again(shown)}
-        asked = asked_by(ctx.triggered_id, params, days, filter_bar.chosen_in(values), shown)
-        pinned = pinned_by(asked, shown) if ctx.triggered_id in _KEEP_WINDOW else None
+        asked = asked_by(clicked, params, days, filter_bar.chosen_in(values), shown)
+        pinned = pinned_by(asked, shown) if set(clicked) <= _KEEP_WINDOW and clicked else None
         written = screen["search"] if asked == params else search_of(asked, frame)
         try:
             view = answer(
@@ -162,7 +164,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             return failed
         of = subject(view)
         # Another page of it has the same figures.
-        same = of == screen["subject"] and shown and ctx.triggered_id != ids.RETRY
+        same = of == screen["subject"] and shown and ids.RETRY not in clicked
         return {
             "search": no_update if asked == params else written,
             "answered": written,
@@ -194,6 +196,13 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
         ClientsideFunction("usage", "turnPage"), Output(ids.VIEW, "id"), Input(ids.VIEW, "data")
     )
+    # A question that was put while another was on its way waits for the renderer's next turn.
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
+        ClientsideFunction("usage", "takeTurn"),
+        Output(ids.TURN, "id"),
+        Input(ids.TURN, "data"),
+        prevent_initial_call=True,
+    )
 
 
 def _failed(
@@ -209,6 +218,8 @@ def _failed(
         answer |= {"toolbar": toolbar.CLEAR, "pager": pager.CLEAR}
     elif isinstance(error, BadRequestError):
         answer["toolbar"] = _days_again(shown)
+        # Whatever was typed gives way to what is on the screen.
+        answer["filters"] |= {"values": filter_bar.values_of(params_of(shown.get("filters")))}
     nothing_known = hide or not shown
     answer["notice"] = notice.show(error, None if nothing_known else str(shown.get("as_of")))
     if nothing_known:

@@ -351,14 +351,14 @@ def test_an_origin_that_is_not_listed_cannot_frame_the_page(window: Window, port
     pages.add_url_rule("/", view_func=foreign.page)
     with _serving(pages, "localhost") as foreign.url:
         window.page.goto(f"{foreign.url}/#{FINANCE}/usage%3Fembed=1")
-        _until(lambda: window.console)
+        _until(lambda: window.console, window)
         (blocked,) = window.console
         assert f"frame-ancestors http://localhost:1 {portal.url}" in blocked
         assert window.asked() == []
     window.console.clear()
     # Nor can a listed one frame what is not meant for frames.
     window.page.goto(f"{portal.url}/#{FINANCE}/usage")
-    _until(lambda: len(window.console) > 1)
+    _until(lambda: len(window.console) > 1, window)
     assert "frame-ancestors 'none'" in window.console.pop(0)
     _forgive(window, "401")
     assert window.asked() == []
@@ -463,11 +463,15 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("localhost", port)) == 0
 
 
-def _until(condition: Callable[[], Any]) -> None:
+def _until(condition: Callable[[], Any], window: Window | None = None) -> None:
+    """Wait for ``condition``; what a window hears comes while it is the one that waits."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+        if window:
+            window.page.wait_for_timeout(50)
+        else:
+            time.sleep(0.05)
 
 
 def _forgive(window: Window, status: str, times: int = 1) -> None:
