@@ -27,7 +27,9 @@ class Sums(Model):
     included_usd: Dollars
     on_demand_usd: Dollars
     unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
-    running: int = Field(description="Executions that had not ended; their cost so far counts.")
+    running: int = Field(
+        description="Executions whose status is running or pending; their cost so far counts."
+    )
 
 
 class PreviousSums(Sums):
@@ -56,7 +58,9 @@ class UsageSummary(Model):
     running_total_usd: Dollars | None = Field(
         description="The payer's total of that billing period; told to the payer only."
     )
-    running: int = Field(description="Executions that had not ended; their cost so far counts.")
+    running: int = Field(
+        description="Executions whose status is running or pending; their cost so far counts."
+    )
     previous: PreviousSums | None = Field(
         description="The same filters over the window before; null where there is no earlier data."
     )
@@ -73,7 +77,8 @@ class Share(Model):
     """One part of a split."""
 
     key: str | None = Field(
-        description="The workflow's id or the model's name; null for Other, and for Base and tools."
+        description="The model's name, or the workflow's id or `deleted`; null for Other, and for "
+        "Base and tools."
     )
     label: str
     costs_usd: list[str] = Field(description="Its dollars in each of `steps`.")
@@ -101,14 +106,16 @@ class Crossed(Model):
 
 
 class UsageSeries(Model):
-    """The course of the window's costs, step by step; all steps together are the window."""
+    """The course of the window's costs, step by step; all steps together cost what it cost."""
 
     object: Literal["usage_series"] = "usage_series"
     period: Period
     as_of: Instant
     unit: Unit
     split: Split
-    steps: list[Step]
+    steps: list[Step] = Field(
+        description="By the month, from the first to the last one with executions."
+    )
     shares: list[Share] = Field(
         description="Split by workflow or model: the dearest, Other, and what no model accounts "
         "for. Their dollars add up to the cost of each step."

@@ -14,6 +14,7 @@ from data.access import Viewer
 from data.choice import ExportChoice
 from data.errors import BadRequestError, UsageError
 from data.export import ROW_LIMIT, file_name, write_csv
+from data.filters import Filters
 from data.ledger import Export, Ledger
 from data.manifest import ProvenFile
 from data.query import UsageQuery
@@ -99,7 +100,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             choice = export_menu.choice_of(chosen)
             with ledger.export(identify(), query, choice) as answer:
                 if answer.total > ROW_LIMIT and ctx.triggered_id != ids.CONFIRM:
-                    return _asked(answer.total)
+                    return _asked(answer.total, query.filters)
                 return _sent(_file(answer, query, choice, now, ledger.zone))
         except UsageError as error:
             return _failed(error)
@@ -130,9 +131,10 @@ def _file(
     }
 
 
-def _asked(total: int) -> dict[str, Any]:
-    cap = formats.count(ROW_LIMIT)
-    holds = f"This window holds {formats.count(total)} executions; a file holds at most {cap}."
+def _asked(total: int, filters: Filters) -> dict[str, Any]:
+    cap, many = formats.count(ROW_LIMIT), formats.count(total)
+    holds = f"{'These filters leave' if filters else 'This window holds'} {many} executions; "
+    holds += f"a file holds at most {cap}."
     gets = f" You would get the newest {cap}. Narrow the range, or page through the API, for all."
     return _answer(question=[html.B(holds), gets], question_hidden=False)
 

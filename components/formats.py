@@ -107,7 +107,13 @@ def second(instant: datetime, zone: tzinfo) -> str:
 def minute(instant: datetime, zone: tzinfo) -> str:
     """Write ``18 Nov 2026 11:38`` in ``zone``."""
     local = instant.astimezone(zone)
-    return f"{day(local.date())} {local:%H:%M}"
+    return f"{day(local.date())} {clock(local)}"
+
+
+def clock(local: datetime) -> str:
+    """Write ``11:38``; with its offset, ``00:30 (-05:00)``, where the clock shows it twice."""
+    once = local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
+    return f"{local:%H:%M}" if once else f"{local:%H:%M} ({local.isoformat()[-6:]})"
 
 
 def duration(milliseconds: int) -> str:

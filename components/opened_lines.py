@@ -40,7 +40,7 @@ def _cost(detail: Detail) -> Iterator[Component]:
             yield _table([("Tokens", _tokens(row.tokens, detail.sent, detail.received))])
         return
     if row.status in reasons.UNFINISHED:
-        yield html.P("Still running: this is what it cost so far.")
+        yield html.P(f"Still {row.status}: this is what it cost so far.")
     tokens = _tokens(row.tokens, detail.sent, detail.received)
     total = _named("Total", tokens if len(detail.parts) != 1 or not detail.parts[0].tokens else "")
     lines = [(_line(detail, part), _dollars(part)) for part in detail.parts]

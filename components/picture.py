@@ -17,7 +17,7 @@ from data.periods import Span
 from data.steps import Unit
 
 _TICKS_AT_MOST: Final = 10
-_HEIGHT: Final = 244
+_HEIGHT: Final = 250
 _LEFT: Final = 52
 _OF_NOTHING: Final = [0, 1.3]
 _FLOATING: Final = "--bs-emphasis-color"
@@ -51,7 +51,7 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
         "layout": {
             "autosize": True,
             "height": _HEIGHT,
-            "margin": {"l": _LEFT, "r": 4, "t": 20, "b": 22},
+            "margin": {"l": _LEFT, "r": 4, "t": 24, "b": 22},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"size": 12, "color": MUTED},
@@ -105,7 +105,11 @@ def _axis(domain: tuple[float, float]) -> dict[str, Any]:
 
 
 def _title(text: str, height: float) -> dict[str, Any]:
-    return note(None, height, text, side="left") | {"xshift": -_LEFT, "yanchor": "bottom"}
+    return note(None, height, text, side="left") | {
+        "xshift": -_LEFT,
+        "yanchor": "bottom",
+        "yshift": 3,
+    }
 
 
 def _ticks(

@@ -28,11 +28,11 @@ def bars(
         "x": [at(middle_of(span)) for span in spans],
         "width": [(span.end - span.start) / timedelta(milliseconds=1) * _FILLED for span in spans],
         "customdata": list(searches),
-        "textposition": "none",
     }
     told = {
-        "text": [_hover(figures, place, zone) for place in range(len(figures.steps))],
-        "hovertemplate": "%{text}<extra></extra>",
+        # As plain text, or Plotly would add the place on its axis: an instant in UTC.
+        "hovertext": [_hover(figures, place, zone) for place in range(len(figures.steps))],
+        "hoverinfo": "text",
     }
     parts = _by_share(figures) if figures.shares else _by_type(figures)
     return [

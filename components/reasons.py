@@ -83,11 +83,11 @@ def of_cost(row: Execution) -> str:
     """Tell the exact cost, or why there is none."""
     if row.cost is None:
         if row.status in UNFINISHED:
-            return "Still running; cost not known yet"
+            return f"Still {row.status}; cost not known yet"
         return "Cost not recorded; counts as 0 in sums"
     exact = f"Exact cost {formats.exact_dollars(row.cost)}"
     if row.status in UNFINISHED:
-        exact = f"Still running. {exact} so far"
+        exact = f"Still {row.status}. {exact} so far"
     if row.on_demand:
         return f"{exact}; On-Demand part {formats.exact_dollars(row.on_demand)}"
     return f"Included: this execution added nothing to the On-Demand amount. {exact}"

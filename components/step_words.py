@@ -5,6 +5,7 @@ from datetime import date, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
+from components import formats
 from data.labels import rfc3339
 from data.periods import Span, day_start, local_day
 from data.steps import Unit
@@ -30,7 +31,8 @@ def name_of(step: Span, unit: Unit, zone: tzinfo, *, short: bool = False) -> str
     if unit is Unit.HOUR:
         if short:
             return f"{local:%H}:00" if local.hour else date_text
-        return f"{date_text} {local:%H:%M}–{step.end.astimezone(zone):%H:%M} {zone}"
+        end = formats.clock(step.end.astimezone(zone))
+        return f"{date_text} {formats.clock(local)}–{end} {zone}"
     if short:
         return date_text
     whole = whole_day(day, zone)

@@ -57,8 +57,8 @@ def _notes(sums: Sums) -> list[Component]:
         reason = "The cost of these executions was not recorded; it counts as 0 in the sums"
         notes.append(_note(f"{formats.count(sums.unknown)} unknown", reason))
     if sums.running:
-        reason = "These executions have not ended; their cost so far is counted"
-        notes.append(_note(f"{formats.count(sums.running)} running", reason))
+        reason = "These executions are running or pending; their cost so far is counted"
+        notes.append(_note(f"{formats.count(sums.running)} unfinished", reason))
     return notes
 
 

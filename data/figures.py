@@ -86,7 +86,7 @@ def figures_of(
     zone, window = crossings.zone, query.window
     extent = extent_of(totals.connection, query.workspace_id, window)
     unit = unit_of(window)
-    steps = steps_of(_drawn_part(window, unit, extent), unit, zone) if drawn else [window]
+    steps = steps_of(_drawn_part(window, unit, extent, zone), unit, zone) if drawn else [window]
     previous = previous_of(window, zone)
     begun, earlier_extent = _earlier(totals, query, previous, zone)
     last = billing_period(window.end - _MICROSECOND, zone) if window.start < window.end else None
@@ -113,7 +113,10 @@ def figures_of(
         shares=shares_by(totals, selection, steps, split),
         previous=previous,
         earlier=sums[0] if len(spans) > len(steps) else None,
-        crossings=[each for each in found.values() if each.position.started_at in window],
+        crossings=sorted(
+            (each for each in found.values() if each.position.started_at in window),
+            key=lambda each: each.position,
+        ),
         period=last,
         crossing=found.get(last) if last else None,
         running_total=running_total,
@@ -122,15 +125,16 @@ def figures_of(
 
 
 def _drawn_part(
-    window: Window, unit: Unit, extent: tuple[datetime | None, datetime | None]
+    window: Window, unit: Unit, extent: tuple[datetime | None, datetime | None], zone: tzinfo
 ) -> Span:
-    """Return the part of a window that is cut into steps: of years, the months in use."""
+    """Return what is cut into steps: of years, the first to the last month in use."""
     first, last = extent
     if unit is not Unit.MONTH:
         return window
     if first is None or last is None:
         return Span(window.start, window.start)
-    return Span(first, min(last + _MICROSECOND, window.end))
+    months = billing_periods_of(first, last, zone)
+    return Span(max(months[0].start, window.start), min(months[-1].end, window.end))
 
 
 def _earlier(

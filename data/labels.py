@@ -1,6 +1,7 @@
 """What page, CSV and API say alike of an execution; pure."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -43,3 +44,11 @@ def model_label(models: Sequence[str]) -> str:
 def workflow_label(name: str | None) -> str:
     """Name a workflow; None means that its row is gone."""
     return DELETED_WORKFLOW if name is None else name
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Return names by id, with the beginning of the id behind those that several share."""
+    shared = Counter(names.values())
+    return {
+        key: name if shared[name] == 1 else f"{name} ({key[:8]})" for key, name in names.items()
+    }

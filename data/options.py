@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import select
 
 from data.cost import models
+from data.labels import told_apart
 from data.pieces import OF_SPLITS, Source, pieces_of
 from data.query import UsageQuery
 from data.rollup import tables
@@ -51,7 +52,7 @@ def options_of(totals: Totals, query: UsageQuery) -> Options:
     )
     filters = query.filters
     return Options(
-        workflows={row.id: row.name for row in named},
+        workflows=told_apart({row.id: row.name for row in named}),
         models=_listed(*(row.models for row in seen), _folded_models(totals, query), filters.model),
         triggers=_listed([row.trigger for row in seen], filters.trigger),
         statuses=_listed([row.status for row in seen], filters.status),

@@ -26,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.cost import shares_of, total_of
-from data.labels import BASE_AND_TOOLS, DELETED_WORKFLOW, OTHER
+from data.filters import DELETED
+from data.labels import BASE_AND_TOOLS, DELETED_WORKFLOW, OTHER, told_apart
 from data.money import ZERO, trimmed
 from data.periods import Span
 from data.pieces import OF_SPLITS, Source, pieces_of
@@ -46,7 +47,8 @@ _BASE_AND_TOOLS: Final = TOP + 2
 class Share:
     """One part of a split: its dollars in each step.
 
-    ``key`` is the workflow's id or the model's name; None for what is no single one of them.
+    ``key`` is the model's name, or the workflow's id as a filter has it; None for what is no
+    single one of them.
     """
 
     key: str | None
@@ -91,7 +93,7 @@ def shares_by(
     parts = {place: costs for place, costs in sorted(found.items()) if any(costs)}
     labels = _labels(totals, [name for rank, name in parts if rank <= TOP], split)
     return [
-        Share(name, labels[name], costs)
+        Share(name or DELETED, labels[name], costs)
         if rank <= TOP
         else Share(None, OTHER if rank == _OTHER else BASE_AND_TOOLS, costs)
         for (rank, name), costs in parts.items()
@@ -157,20 +159,12 @@ def _folded(table: Table) -> Select[Any]:
 
 
 def _labels(totals: Totals, names: Sequence[str], split: Split) -> dict[str, str]:
-    """Name the parts; workflows that share a name are told apart by their ids."""
+    """Name the parts."""
     if split is Split.MODEL:
         return {name: name for name in names}
     wanted = func.any(bindparam("ids", list(names), type_=ARRAY(Text)))
     rows = totals.connection.execute(
         select(workflow.c.id, workflow.c.name).where(workflow.c.id == wanted)
     )
-    known = {row.id: row.name for row in rows}
-    written = list(known.values())
-    return {
-        name: DELETED_WORKFLOW
-        if name not in known
-        else known[name]
-        if written.count(known[name]) == 1
-        else f"{known[name]} ({name[:8]})"
-        for name in names
-    }
+    known = told_apart({row.id: row.name for row in rows})
+    return {name: known.get(name, DELETED_WORKFLOW) for name in names}

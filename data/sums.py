@@ -152,7 +152,8 @@ def _on_demand(crossings: Sequence[Crossing]) -> ColumnElement[Decimal]:
     parts = []
     for crossing in crossings:
         at, row_id = crossing.position
-        over = crossing.after - crossing.limit
+        with exact():
+            over = crossing.after - crossing.limit
         here = and_(execution.c.started_at == at, execution.c.id == row_id)
         parts += [(here, over), (since(crossing), cost)]
     return case(*parts, else_=ZERO) if parts else literal_column("0::numeric")

@@ -293,3 +293,11 @@ def test_no_header_changes_what_is_answered(api: Api, headers: dict[str, str]) -
         assert "Access-Control-Allow-Origin" not in answer.headers
         if "Accept-Encoding" not in headers and path.endswith("export"):
             assert answer.data == plain.data
+
+
+@pytest.mark.parametrize("word", ["%ED%A0%80", "%FF", "%F0%9F"])
+@pytest.mark.parametrize("path", ["usage", "usage/summary", "usage/series", "usage/export"])
+def test_bytes_that_are_no_text_are_refused(api: Api, path: str, word: str) -> None:
+    answer = api.client.get(f"/api/billing/{path}?workspaceId=ws&q={word}")
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["param"] == "q"

@@ -127,7 +127,7 @@ def test_a_name_is_no_markup_and_not_endless(platform: Platform) -> None:
     figures = figures_of(platform, None, '{"total": 2}', split=Split.WORKFLOW)
     drawn = picture.picture(figures, UTC, searches_of(figures.steps, figures.unit, UTC, {}))
     assert drawn is not None
-    told = _bars(drawn)[0]["text"][4]
+    told = _bars(drawn)[0]["hovertext"][4]
     assert told.startswith("<b>5 Oct</b><br>&lt;b&gt;R&amp;D&lt;/b&gt; xxxxx")
     assert "x… $2.00<br>Cost $2.00<br>1 execution" in told
 
@@ -157,8 +157,8 @@ def test_steps_are_named_in_the_zone_and_where_the_window_cuts_them() -> None:
     hours = steps_of(Span(utc("2026-10-24 22:00"), utc("2026-10-25 23:00")), Unit.HOUR, zone)
     assert len(hours) == 25
     assert [name_of(hour, Unit.HOUR, zone) for hour in hours[2:4]] == [
-        "25 Oct 02:00–02:00 Europe/Berlin",
-        "25 Oct 02:00–03:00 Europe/Berlin",
+        "25 Oct 02:00 (+02:00)–02:00 (+01:00) Europe/Berlin",
+        "25 Oct 02:00 (+01:00)–03:00 Europe/Berlin",
     ]
     [month] = steps_of(Span(utc("2026-09-30 22:00"), utc("2026-10-31 23:00")), Unit.MONTH, zone)
     assert name_of(month, Unit.MONTH, zone) == "Oct 2026"

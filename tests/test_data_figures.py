@@ -133,7 +133,7 @@ def test_a_split_tells_the_dearest_from_the_rest(platform: Platform) -> None:
         ("Flow 5", 5),
         ("Other", 4 + 3 + 2),
     ]
-    assert [share.key for share in by_workflow][1] == ""
+    assert by_workflow[1].key == "deleted"
     by_model = platform.ledger().figures(VIEWER, query, Split.MODEL).shares
     assert [(share.label, sum(share.costs)) for share in by_model] == [
         *((f"m{number}", Decimal("0.5")) for number in range(7)),
@@ -168,3 +168,25 @@ def test_the_first_instant_of_a_month_has_no_steps(platform: Platform) -> None:
     start = utc("2026-10-01")
     figures = platform.ledger().figures(VIEWER, UsageQuery(WORKSPACE, Window(start, start)))
     assert (list(figures.steps), figures.sums, figures.earlier) == ([], Sums(), None)
+
+
+@pytest.mark.parametrize("filters", [NO_FILTERS, Filters(trigger=("api",))])
+def test_no_digit_is_lost_at_the_crossing(platform: Platform, filters: Filters) -> None:
+    cost = "0." + 30 * "9"
+    platform.account(0)
+    platform.runs([Run("a", utc("2026-10-05"), f'{{"total": {cost}}}')])
+    query = UsageQuery(WORKSPACE, Window(utc("2026-10-01"), utc("2026-11-01")), filters=filters)
+    sums = platform.ledger().figures(VIEWER, query).sums
+    assert (sums.on_demand, sums.included) == (Decimal(cost), Decimal(0))
+
+
+def test_crossings_come_in_their_order_and_months_are_whole(platform: Platform) -> None:
+    platform.account(1)
+    platform.runs(
+        Run(f"r{month}", utc(f"2026-{month:02}-10"), '{"total": 2}') for month in (9, 4, 7, 11, 2)
+    )
+    query = UsageQuery(WORKSPACE, Window(utc("2020-01-01"), utc("2027-01-01")))
+    figures = platform.ledger().figures(VIEWER, query)
+    assert [crossing.period.month.month for crossing in figures.crossings] == [2, 4, 7, 9, 11]
+    ends = (figures.steps[0].start, figures.steps[-1].end)
+    assert ends == (utc("2026-02-01"), utc("2026-12-01"))
