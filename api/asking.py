@@ -9,22 +9,32 @@ from pydantic import BaseModel
 from api.models import WindowParams
 from data.access import Viewer
 from data.errors import BadRequestError
+from data.filters import FILTER_PARAMS
 from data.ledger import Ledger
 from data.query import UsageQuery
 
 
 def params_given() -> dict[str, list[str]]:
-    """Return the parameters of the request, each with all of its values; refuse what is no text."""
+    """Return the parameters of the request, each with all of its values.
+
+    A filter that is no text is refused; a workspace that is none is not there, like any other.
+    """
     for pair in request.query_string.split(b"&"):
         name, _, value = pair.partition(b"=")
-        try:
-            unquote_to_bytes(value).decode()
-        except UnicodeDecodeError:
-            word = unquote(name.decode("ascii", "replace"))[:80]
+        word = unquote(name.decode("ascii", "replace"))
+        if word in FILTER_PARAMS and not _is_utf_8(unquote_to_bytes(value)):
             raise BadRequestError(
                 f"{word} is not UTF-8; write each byte of the text as % and two digits.", param=word
-            ) from None
+            )
     return request.args.to_dict(flat=False)
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def params_known(params: type[BaseModel]) -> list[str]:

@@ -218,6 +218,12 @@ class House:
     def export(self, asker: Asker, workspace_id: str) -> TestResponse:
         return self.api("usage/export", asker, workspaceId=workspace_id, **WINDOW)
 
+    def opened(self, asker: Asker, workspace_id: str, row_id: str = "run") -> TestResponse:
+        return self.api("usage/execution", asker, workspaceId=workspace_id, id=row_id)
+
+    def figures_callback(self, asker: Asker, workspace_id: str) -> TestResponse:
+        return self._call("usage-summary.children", "usage-subject.data", asker, workspace_id)
+
     def _call(self, output: str, trigger: str, asker: Asker, workspace_id: str) -> TestResponse:
         """Call a callback of the page as its script does."""
         values = {

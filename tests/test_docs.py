@@ -23,7 +23,7 @@ from data import demo
 from data.access import Viewer
 from data.engine import connect
 from data.ledger import Ledger
-from data.query import UsageQuery
+from data.query import Split, UsageQuery
 from settings import Settings
 from tests.platform import ALWAYS, Platform, Run, first_page, rows_of
 
@@ -114,6 +114,10 @@ def test_the_grants_of_the_readme_are_enough_for_every_answer(demo_database: str
             assert len(ledger.workspaces(viewer)) == 4
             assert len(ledger.page(viewer, query).rows) == 100
             total = ledger.summary(viewer, query).sums.executions
+            assert ledger.figures(viewer, query, Split.WORKFLOW).shares
+            assert ledger.options(viewer, query).workflows
+            row_id = ledger.page(viewer, query).rows["id"].iloc[0]
+            assert ledger.execution(viewer, "ws_support", row_id).execution.id == row_id
             with ledger.export(viewer, query) as export:
                 assert len(list(export.rows)) == export.total == total
         finally:
