@@ -19,7 +19,7 @@ test: $(VENV)/.test tools  ## The whole suite: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # SIZES="10000 1000000" ONLY="doors peers" ROLLUP=without SECONDS_OF_LOAD=10 OUT=there KEEP=home
 bench: $(BENCH)/.done  ## Measure everything and write docs/performance.md; takes an hour or more
