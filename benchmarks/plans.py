@@ -68,6 +68,9 @@ def recorded(engine: Engine) -> Iterator[list[Statement]]:
 
     # SQLAlchemy passes all of them, and by place.
     def note(_c: Any, _k: Any, text: str, parameters: Any, context: Any, _m: Any) -> None:
+        # Savepoints and settings have no plan.
+        if not text.startswith(("SELECT", "WITH")):
+            return
         options = context.execution_options if context else {}
         streamed = bool(options.get("stream_results") or options.get("yield_per"))
         statements.append(Statement(text, parameters, streamed))

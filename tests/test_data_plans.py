@@ -18,6 +18,7 @@ from data import rollup
 from data.access import Viewer
 from data.engine import connect
 from data.export import ROW_LIMIT
+from data.filters import Filters
 from data.ledger import Ledger
 from data.paging import Cursor, Position
 from data.periods import Window
@@ -87,6 +88,9 @@ DOORS: dict[str, Callable[[World], object]] = {
     "page of a year": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.year)),
     "summary": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "summary of a year": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.year)),
+    "filtered page": lambda w: w.ledger().page(
+        VIEWER, UsageQuery(BUSY, w.calendar.month, filters=Filters(trigger=("api",)))
+    ),
     "figures": lambda w: w.ledger().figures(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "by workflow": lambda w: split(w, Split.WORKFLOW),
     "by model": lambda w: split(w, Split.MODEL),
