@@ -29,6 +29,8 @@
     window.dash_clientside.set_props("usage-turn", { data: Date.now() });
   }
 
+  const TURN = 100;
+
   const fetchFromServer = window.fetch.bind(window);
 
   /* Inside a portal the page asks its parent for a signed token, before its first question to the
@@ -125,7 +127,7 @@
     const body = String((options && options.body) || "");
     const dims = Object.keys(WAITING).find((output) => body.includes(output));
     if (dims) wait(WAITING[dims], +1);
-    const turns = window.setInterval(takeTurn, 100);
+    const turns = window.setInterval(takeTurn, TURN);
     try {
       const response = await fetchAsViewer(resource, options);
       const json = (response.headers.get("content-type") || "").includes("application/json");
@@ -143,7 +145,8 @@
     } finally {
       if (dims) wait(WAITING[dims], -1);
       window.clearInterval(turns);
-      takeTurn();
+      /* Once more, when the answer is on the screen. */
+      window.setTimeout(takeTurn, TURN);
     }
   };
 

@@ -14,6 +14,7 @@ _LARGE_WITHOUT: Final = "doors-10000000-without"
 _SUM: Final = "one sum over the month/without/p50"
 # Well before a statement is given up.
 _EARLY_SECONDS: Final = 5.0
+_MIDDLE: Final = "doors-1000000-with"
 _GROWING: Final = ("page, first", "page, middle", "page, last", "callback, preset click", "summary")
 
 
@@ -65,6 +66,8 @@ def verdicts(figures: Figures) -> list[Verdict]:
             "at 10 million with the rollup: no sequential scan, no large sort", _plans, figures
         ),
         _verdict("8 writers: at most 25 % fewer executions/s with the rollup", _writes, figures),
+        *(_drawn_soon(split, figures) for split in ("type", "workflow", "model")),
+        _verdict("first visit, compressed: under 1.1 MB", _light, figures),
     ]
 
 
@@ -165,3 +168,21 @@ def _writes(figures: Figures) -> tuple[str, bool]:
     writes = figures["writes"]
     change = writes["with/throughput"] / writes["without/throughput"] - 1
     return f"{change:+.1%}", change >= -0.25
+
+
+def _drawn_soon(split: str, figures: Figures) -> Verdict:
+    def judge(figures: Figures) -> tuple[str, bool]:
+        door = f"figures, by {split}/with"
+        seen = figures[_MIDDLE][f"{door}/p50"]
+        return f"{milliseconds(seen)} ms", not figures[_MIDDLE][f"{door}/failed"] and seen < 0.150
+
+    return _verdict(
+        f"figures by {split} at 1 million with the rollup: under 150 ms", judge, figures
+    )
+
+
+def _light(figures: Figures) -> tuple[str, bool]:
+    sent = sum(
+        size for name, size in figures["browser"].items() if name.startswith("first visit/bytes/")
+    )
+    return f"{sent / 1e6:.2f} MB", sent < 1.1e6
