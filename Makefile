@@ -55,17 +55,17 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python requirements.txt
 	@echo "Installing the locked requirements into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python requirements-test.txt
 	@echo "Installing the locked test requirements into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements-test.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements-test.txt
 	@touch $@ $(VENV)/.run
 
 # A place of its own: what the product is compared with must not meet the tests.
 $(BENCH)/.done: requirements-bench.txt
 	@$(PYTHON) -m venv $(BENCH)
 	@echo "Installing the locked bench requirements into $(BENCH) ..."
-	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
 	@touch $@

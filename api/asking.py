@@ -6,7 +6,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from flask import request
 from pydantic import BaseModel
 
-from api.models import WindowParams
+from api.params import WindowParams
 from data.access import Viewer
 from data.errors import BadRequestError
 from data.filters import FILTER_PARAMS

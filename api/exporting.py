@@ -12,7 +12,8 @@ from urllib.parse import quote
 from flask import Response, request
 
 from api.asking import params_given, query_of
-from api.file_models import ExportManifest, ExportParams, ManifestParams
+from api.file_models import ExportManifest
+from api.params import ExportParams, ManifestParams
 from data.access import Viewer
 from data.choice import ExportChoice
 from data.export import ROW_LIMIT, file_name, write_csv

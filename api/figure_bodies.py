@@ -24,7 +24,7 @@ def usage_summary(figures: Figures, settings: Settings) -> models.UsageSummary:
         limit_usd=None if limit is None else plain(limit),
         crossed_at=crossing and rfc3339(crossing.position.started_at),
         running_total_usd=None if total is None else plain(total),
-        previous=models.PreviousSums(**_sums(figures.earlier), **_ends(figures.previous))
+        previous=models.SpanSums(**_sums(figures.earlier), **_ends(figures.previous))
         if figures.earlier and figures.previous
         else None,
     )
@@ -39,7 +39,7 @@ def usage_series(figures: Figures, split: Split, settings: Settings) -> models.U
         unit=figures.unit,
         split=split,
         steps=[
-            models.Step(**_sums(sums), **_ends(step))
+            models.SpanSums(**_sums(sums), **_ends(step))
             for step, sums in zip(figures.steps, figures.by_step, strict=True)
         ],
         shares=[

@@ -1,21 +1,25 @@
 """What the API gives of a whole window: its sums, and their course."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.models import Dollars, FilterParams, Instant, Model, Period
+from api.models import Dollars, Instant, Model, Period
 from data.query import Split
 from data.steps import Unit
 
+Unfinished = Annotated[
+    int,
+    Field(description="Executions whose status is running or pending; their cost so far counts."),
+]
 
-class SeriesParams(FilterParams):
-    """What the costs are split by."""
 
-    split: Split = Field(
-        Split.TYPE,
-        description="By Type into what is Included and what is On-Demand, or by workflow or model.",
-    )
+class Answer(Model):
+    """What every answer about a window begins with."""
+
+    object: str
+    period: Period
+    as_of: Instant
 
 
 class Sums(Model):
@@ -27,30 +31,20 @@ class Sums(Model):
     included_usd: Dollars
     on_demand_usd: Dollars
     unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
-    running: int = Field(
-        description="Executions whose status is running or pending; their cost so far counts."
-    )
 
 
-class PreviousSums(Sums):
-    """The sums of the window that this one is compared with."""
+class SpanSums(Sums):
+    """The sums of a span of time."""
 
+    running: Unfinished
     from_: Instant = Field(alias="from")
     to: Instant
 
 
-class UsageSummary(Model):
+class UsageSummary(Sums, Answer):
     """Sums over the whole window, and the limit of the billing period that holds its end."""
 
     object: Literal["usage_summary"] = "usage_summary"
-    period: Period
-    as_of: Instant
-    executions: int
-    tokens: int
-    cost_usd: Dollars = Field(description="`included_usd` and `on_demand_usd` together.")
-    included_usd: Dollars
-    on_demand_usd: Dollars
-    unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
     limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
     crossed_at: Instant | None = Field(
         description="When the payer crossed the limit in that billing period."
@@ -58,19 +52,10 @@ class UsageSummary(Model):
     running_total_usd: Dollars | None = Field(
         description="The payer's total of that billing period; told to the payer only."
     )
-    running: int = Field(
-        description="Executions whose status is running or pending; their cost so far counts."
-    )
-    previous: PreviousSums | None = Field(
+    running: Unfinished
+    previous: SpanSums | None = Field(
         description="The same filters over the window before; null where there is no earlier data."
     )
-
-
-class Step(Sums):
-    """A piece of the window."""
-
-    from_: Instant = Field(alias="from")
-    to: Instant
 
 
 class Share(Model):
@@ -105,15 +90,13 @@ class Crossed(Model):
     at: Instant
 
 
-class UsageSeries(Model):
+class UsageSeries(Answer):
     """The course of the window's costs, step by step; all steps together cost what it cost."""
 
     object: Literal["usage_series"] = "usage_series"
-    period: Period
-    as_of: Instant
     unit: Unit
     split: Split
-    steps: list[Step] = Field(
+    steps: list[SpanSums] = Field(
         description="By the month, from the first to the last one with executions."
     )
     shares: list[Share] = Field(

@@ -1,39 +1,11 @@
-"""What the export takes and its manifest gives, as types."""
+"""The manifest of a file, as types."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from api.models import Dollars, FilterParams, Instant, Model, Period
+from api.models import Dollars, Instant, Model, Period
 from data.choice import Columns, Mark, Separator
-
-
-class ManifestParams(FilterParams):
-    """How the file of them is written."""
-
-    columns: Columns = Field(
-        Columns.STANDARD,
-        description="`extended`: also Type, On-Demand part, status, input and output tokens, ids.",
-    )
-    separator: Separator = Field(
-        Separator.COMMA,
-        description="What stands between two fields. A file with `semicolon` begins with a byte "
-        "order mark, without which the spreadsheets that want it misread UTF-8.",
-    )
-    decimal: Mark = Field(
-        Mark.POINT,
-        description="What stands before the decimals of dollars; `comma` not together with "
-        "`separator=comma`.",
-    )
-
-
-class ExportParams(ManifestParams):
-    """Whether its manifest comes with it."""
-
-    manifest: Literal["0", "1"] = Field(
-        "0",
-        description="1: a ZIP of the file and its manifest, both of one snapshot.",
-    )
 
 
 class NamedWorkspace(Model):

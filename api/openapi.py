@@ -19,7 +19,7 @@ from openapi_pydantic import (
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
-from api import figure_models, file_models, models
+from api import figure_models, file_models, models, params
 from data.export import COLUMNS, MORE_COLUMNS, ROW_LIMIT
 
 VERSION: Final = "0.1.0"
@@ -68,21 +68,21 @@ def document(prefix: str) -> dict[str, Any]:
                 "Walk to older rows with `starting_after`: `next_cursor`, to newer ones with "
                 "`ending_before`: `previous_cursor`; null is the end. A cursor keeps the window as "
                 "it was first resolved, works in any process, and grants nothing.",
-                models.ListParams,
+                params.ListParams,
                 _body(models.UsageList, "The page."),
             ),
             "/api/billing/usage/summary": _get(
                 "summarizeUsage",
                 "Sums over the whole window",
                 "They equal the sums of all pages to the last digit.",
-                models.FilterParams,
+                params.FilterParams,
                 _body(figure_models.UsageSummary, "The sums."),
             ),
             "/api/billing/usage/series": _get(
                 "chartUsage",
                 "The course of the window's costs",
                 "By the hour for a day or two, by the day up to 400 of them, else by the month.",
-                figure_models.SeriesParams,
+                params.SeriesParams,
                 _body(figure_models.UsageSeries, "The course."),
             ),
             "/api/billing/usage/export": _get(
@@ -91,7 +91,7 @@ def document(prefix: str) -> dict[str, Any]:
                 f"The newest {ROW_LIMIT:,} rows, newest first, with the columns "
                 f"`{','.join(COLUMNS)}`; extended by `{','.join(MORE_COLUMNS)}`. A connection that "
                 "breaks off is an incomplete file.",
-                file_models.ExportParams,
+                params.ExportParams,
                 _file(),
             ),
             "/api/billing/usage/export/manifest": _get(
@@ -99,21 +99,21 @@ def document(prefix: str) -> dict[str, Any]:
                 "What proves a file of the window complete",
                 "Describes the file that the same question gives now: as long as nothing changed, "
                 "its bytes have this hash.",
-                file_models.ManifestParams,
+                params.ManifestParams,
                 _body(file_models.ExportManifest, "The manifest."),
             ),
             "/api/billing/usage/execution": _get(
                 "getExecution",
                 "Everything known of one execution",
                 "Where it is not in that workspace, the 404 names `id`.",
-                models.ExecutionParams,
+                params.ExecutionParams,
                 _body(models.UsageExecution, "The execution."),
             ),
             "/api/billing/workspaces": _get(
                 "listWorkspaces",
                 "The viewer's workspaces, by name",
                 "",
-                models.NoParams,
+                params.NoParams,
                 _body(models.WorkspaceList, "The workspaces."),
                 refusals=("400", "401", "405", "503"),
             ),
@@ -129,7 +129,7 @@ def _get(
     operation_id: str,
     summary: str,
     description: str,
-    params: type[BaseModel],
+    taken: type[BaseModel],
     success: Response,
     *,
     refusals: tuple[str, ...] = tuple(_REFUSALS),
@@ -145,14 +145,14 @@ def _get(
             operationId=operation_id,
             summary=summary,
             description=description or None,
-            parameters=_parameters(params),
+            parameters=_parameters(taken),
             responses=responses,
         )
     )
 
 
-def _parameters(params: type[BaseModel]) -> list[Parameter | Reference]:
-    schema = params.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+def _parameters(taken: type[BaseModel]) -> list[Parameter | Reference]:
+    schema = taken.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
     definitions = schema.get("$defs", {})
     return [
         Parameter.model_validate(

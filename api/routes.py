@@ -9,12 +9,12 @@ from pydantic import BaseModel
 
 from api import bodies, errors, exporting, figure_bodies, openapi
 from api.asking import params_given, params_known, query_of
-from api.figure_models import SeriesParams
-from api.models import ExecutionParams, FilterParams, ListParams
+from api.params import ExecutionParams, FilterParams, ListParams, SeriesParams
 from data.access import Viewer
 from data.errors import BadRequestError
 from data.ledger import Ledger
-from data.query import Split, single_values, workspace_named
+from data.params import one_of, single_values, workspace_named
+from data.query import Split
 from settings import Settings
 
 _DOCS: Final = """<!DOCTYPE html>
@@ -55,7 +55,7 @@ def blueprint(ledger: Ledger, identify: Callable[[], Viewer], settings: Settings
     def series() -> Response:
         viewer = identify()
         query = query_of(ledger, viewer, SeriesParams)
-        split = Split.parse(params_given())
+        split = one_of(Split, "split", params_given())
         return _json(
             figure_bodies.usage_series(ledger.figures(viewer, query, split), split, settings)
         )

@@ -76,8 +76,7 @@ def _copied(scene: Scene) -> Path:
             " tokens INTEGER, cost TEXT)"
         )
         target.executemany(
-            # The table's name is a constant here; the values are bound.
-            f"INSERT INTO {_TABLE} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO {_TABLE} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant name
             rows.rows(),
         )
         target.execute(f"CREATE INDEX by_start ON {_TABLE} (workspace_id, started_at)")

@@ -51,14 +51,13 @@ def _install(scene: Scene, url: str) -> Installed:
         connection.execute("CHECKPOINT")
         row = connection.execute("SELECT count(*) FROM workflow_execution_logs").fetchone()
     with Writers(url, scene.scratch, _LONGEST) as writers:
-        # What is measured is how much gets written in these spans, so they pass in sleep.
-        time.sleep(_SETTLING)
+        _let_write(_SETTLING)
         began = time.time()
-        time.sleep(_BEFORE)
+        _let_write(_BEFORE)
         started = time.time()
         rollup.install(url)
         ended = time.time()
-        time.sleep(_BEFORE + _SETTLING)
+        _let_write(_BEFORE + _SETTLING)
         written = writers.stop()
     return Installed(
         ended - started,
@@ -73,3 +72,8 @@ def _install(scene: Scene, url: str) -> Installed:
 def _run(url: str, statement: sql.Composed) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement)
+
+
+def _let_write(seconds: float) -> None:
+    """Let the writers write for a span of time; how much they do in it is what is measured."""
+    time.sleep(seconds)  # a span of a measurement, not a wait for something to happen

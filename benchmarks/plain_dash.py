@@ -52,8 +52,7 @@ def show(preset: str) -> list[dict[str, object]]:
     )
     spent = frame["Cost"].fillna(0).cumsum()
     frame["Type"] = (spent > float(os.environ["LIMIT"])).map({True: "On-Demand", False: "Included"})
-    # pandas promises no more than hashable column names; these are the query's, so texts.
-    return frame.iloc[::-1].to_dict("records")  # type: ignore[return-value]
+    return frame.iloc[::-1].to_dict("records")  # type: ignore[return-value]  # names are texts here
 
 
 if __name__ == "__main__":

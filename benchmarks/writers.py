@@ -101,15 +101,15 @@ class Writers:
                         yield int(second) + int(fraction) / 1e6, int(microseconds) / 1e6
 
     def _script(self, number: int, held: int) -> Path:
-        costs = [_literal(cost) for cost in _costs(random.Random(number))]  # noqa: S311
+        costs = [_literal(cost) for cost in _costs(random.Random(number))]  # noqa: S311 - made up, the same each time
         last = "status = 'completed', ended_at = now(), total_duration_ms = 1234"
         insert = (
-            f"INSERT INTO {_TABLE} (id, workflow_id, execution_id, level, trigger, started_at,"  # noqa: S608
+            f"INSERT INTO {_TABLE} (id, workflow_id, execution_id, level, trigger, started_at,"  # noqa: S608 - its own words
             f" cost, workspace_id, status) VALUES ({_ID}, '{BUSY}_flow_' || :flow, {_ID}, 'info',"
             f" 'api', now(), {costs[0]}, '{BUSY}', 'running')"
         )
-        grow = [f"UPDATE {_TABLE} SET cost = {cost} WHERE id = {_ID}" for cost in costs[1:3]]  # noqa: S608
-        complete = f"UPDATE {_TABLE} SET cost = {costs[3]}, {last} WHERE id = {_ID}"  # noqa: S608
+        grow = [f"UPDATE {_TABLE} SET cost = {cost} WHERE id = {_ID}" for cost in costs[1:3]]  # noqa: S608 - its own words
+        complete = f"UPDATE {_TABLE} SET cost = {costs[3]}, {last} WHERE id = {_ID}"  # noqa: S608 - its own words
         statements = [insert, *grow, complete]
         if held:
             statements = [f"BEGIN;\n{each};\n\\sleep {held} ms\nEND" for each in statements]

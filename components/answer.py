@@ -10,7 +10,8 @@ from data.access import Viewer
 from data.errors import BadRequestError
 from data.ledger import Ledger, Page
 from data.paging import Direction
-from data.query import CURSOR_PARAMS, WINDOW_PARAMS, UsageQuery
+from data.query import CURSOR_PARAMS, UsageQuery
+from data.window_params import WINDOW_PARAMS
 from settings import Settings
 
 

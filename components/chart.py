@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from components import formats, ids
 from components.aria import aria
+from components.buttons import button_group
 from components.picture_bars import shade_of
 from components.step_words import name_of
 from data.figures import Figures
@@ -24,20 +25,10 @@ def layout() -> Component:
                 [
                     html.H2("Cost over time"),
                     html.Div(id=ids.LEGEND, className="usage-legend"),
-                    html.Div(
-                        [
-                            html.Button(
-                                split.value.title(),
-                                id=element,
-                                className="btn btn-sm",
-                                type="button",
-                                **aria(pressed="false"),
-                            )
-                            for split, element in ids.SPLITS.items()
-                        ],
-                        className="btn-group",
-                        role="group",
-                        **aria(label="Split costs by"),
+                    button_group(
+                        {element: split.value.title() for split, element in ids.SPLITS.items()},
+                        "Split costs by",
+                        "btn btn-sm",
                     ),
                 ]
             ),

@@ -21,6 +21,7 @@ from data.errors import UsageError
 from data.figures import Figures
 from data.filters import FILTER_PARAMS
 from data.ledger import Ledger
+from data.params import one_of
 from data.query import Split, UsageQuery
 from links import params_of
 from settings import Settings
@@ -87,7 +88,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             raise PreventUpdate
         asked = params_of(subject.get("asked"))
         try:
-            chosen = Split.parse({"split": [str(split or Split.TYPE)]})
+            chosen = one_of(Split, "split", {"split": [str(split or Split.TYPE)]})
             query = UsageQuery.parse(
                 asked,
                 workspace_id=str(subject.get("workspace")),

@@ -6,11 +6,11 @@ from typing import Any, Final
 from dash import Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from components import ids, reasons
+from components import ids
 from components.aria import aria
 from components.view import View
-from data.filters import DELETED, FILTER_PARAMS, REPEATABLE_PARAMS
-from data.labels import DELETED_WORKFLOW, UsageType
+from data.filters import DELETED, FILTER_PARAMS, LENGTH_AT_MOST, REPEATABLE_PARAMS
+from data.labels import DELETED_WORKFLOW, UsageType, type_label
 from data.options import Options
 
 _NAMES: Final = {
@@ -20,7 +20,7 @@ _NAMES: Final = {
     "type": "Type",
     "status": "Status",
 }
-_TYPES: Final = [{"value": kind.value, "label": reasons.TYPE_NAMES[kind]} for kind in UsageType]
+_TYPES: Final = [{"value": kind.value, "label": type_label(kind)} for kind in UsageType]
 # Those whose choices come with the figures.
 _OFFERED: Final = tuple(name for name in REPEATABLE_PARAMS if name != "type")
 
@@ -41,13 +41,7 @@ def layout() -> Component:
     return html.Div(
         [
             *(_chooser(name) for name in REPEATABLE_PARAMS),
-            dcc.Input(
-                id=ids.FILTERS["min_cost_usd"],
-                className="usage-filter-text usage-filter-amount",
-                placeholder="+ Minimum cost $",
-                debounce=True,
-                autoComplete="off",
-            ),
+            _text("min_cost_usd", "usage-filter-amount", "+ Minimum cost $"),
             html.Button(
                 "Clear",
                 id=ids.CLEAR_FILTERS,
@@ -55,14 +49,7 @@ def layout() -> Component:
                 type="button",
                 hidden=True,
             ),
-            dcc.Input(
-                id=ids.FILTERS["q"],
-                className="usage-filter-text usage-filter-q",
-                placeholder="Workflow or execution id",
-                debounce=True,
-                autoComplete="off",
-                maxLength=200,
-            ),
+            _text("q", "usage-filter-q", "Workflow or execution id"),
         ],
         className="usage-filters",
         role="group",
@@ -87,6 +74,17 @@ def _chooser(name: str) -> Component:
         # The browser gives what opens this name too.
         role="group",
         **aria(label=_NAMES[name]),
+    )
+
+
+def _text(name: str, class_name: str, placeholder: str) -> Component:
+    return dcc.Input(
+        id=ids.FILTERS[name],
+        className=f"usage-filter-text {class_name}",
+        placeholder=placeholder,
+        debounce=True,
+        autoComplete="off",
+        maxLength=LENGTH_AT_MOST,
     )
 
 

@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from components import formats, reasons
 from data.detail import Detail, Part
-from data.labels import workflow_label
+from data.labels import UNFINISHED, type_label, workflow_label
 from links import log_url, workflow_url
 from settings import Settings
 
@@ -24,7 +24,7 @@ def show(detail: Detail, settings: Settings) -> dict[str, Any]:
             html.P(" · ".join([ran, *took, row.trigger, row.status]), className="usage-muted"),
             html.H3("Cost"),
             *_cost(detail),
-            html.H3(f"Why {reasons.TYPE_NAMES[row.type]}"),
+            html.H3(f"Why {type_label(row.type)}"),
             *_why(detail, settings),
             html.H3("References"),
             _table(_references(detail, settings)),
@@ -39,7 +39,7 @@ def _cost(detail: Detail) -> Iterator[Component]:
         if row.tokens is not None:
             yield _table([("Tokens", _tokens(row.tokens, detail.sent, detail.received))])
         return
-    if row.status in reasons.UNFINISHED:
+    if row.status in UNFINISHED:
         yield html.P(f"Still {row.status}: this is what it cost so far.")
     tokens = _tokens(row.tokens, detail.sent, detail.received)
     total = _named("Total", tokens if len(detail.parts) != 1 or not detail.parts[0].tokens else "")

@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Final
 
 from components import formats
 from components.view import View
 from data.allowance import Crossing
 from data.executions import Execution
-from data.labels import UsageType, rfc3339
+from data.labels import UNFINISHED, UsageType, rfc3339, type_label
 from data.paging import Position
 from data.periods import billing_period
 from settings import Settings
-
-TYPE_NAMES: Final = {UsageType.INCLUDED: "Included", UsageType.ON_DEMAND: "On-Demand"}
-
-UNFINISHED: Final = {"running", "pending"}
 
 
 def of_cells(view: View, row: Execution) -> dict[str, str]:
@@ -74,7 +69,7 @@ def of_type(
     side = "before" if row.type is UsageType.INCLUDED else "after"
     instant = formats.second(crossing.position.started_at, settings.zone)
     return (
-        f"{TYPE_NAMES[row.type]}: started {side} {subject} crossed its limit of {dollars} on "
+        f"{type_label(row.type)}: started {side} {subject} crossed its limit of {dollars} on "
         f"{instant} {settings.zone}"
     )
 

@@ -102,7 +102,7 @@ def stored(view: View) -> dict[str, Any]:
     return {
         "params": view.params,
         "filters": view.filters,
-        "window": {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)},
+        "window": _window(view),
         "days": [first.isoformat(), last.isoformat()],
         Direction.OLDER.value: page.next_cursor and page.next_cursor.encode(),
         Direction.NEWER.value: page.previous_cursor and page.previous_cursor.encode(),
@@ -113,5 +113,8 @@ def stored(view: View) -> dict[str, Any]:
 
 def subject(view: View) -> dict[str, Any]:
     """Return what the figures of this answer are of: the same for every page of it."""
-    window: dict[str, Any] = {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)}
-    return {"workspace": view.workspace.id, "asked": window | dict(view.filters)}
+    return {"workspace": view.workspace.id, "asked": _window(view) | dict(view.filters)}
+
+
+def _window(view: View) -> dict[str, Any]:
+    return {"from": rfc3339(view.window.start), "to": rfc3339(view.window.end)}

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from components import formats, ids
 from components.aria import aria
+from components.buttons import button_group
 from components.view import View
 from data.export import ROW_LIMIT
 from data.periods import FIRST_DAY, Preset
@@ -34,20 +35,9 @@ def layout(today: date, badge: Sequence[Component], export_button: Component) ->
     """Return the toolbar; ``today`` is the last day that can be picked."""
     return html.Div(
         [
-            html.Div(
-                [
-                    html.Button(
-                        formats.preset_name(preset),
-                        id=element,
-                        className="btn",
-                        type="button",
-                        **aria(pressed="false"),
-                    )
-                    for preset, element in ids.PRESETS.items()
-                ],
-                className="btn-group",
-                role="group",
-                **aria(label="Preset window"),
+            button_group(
+                {element: formats.preset_name(preset) for preset, element in ids.PRESETS.items()},
+                "Preset window",
             ),
             html.Div(
                 dcc.DatePickerRange(

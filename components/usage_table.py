@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from components import formats, ids, reasons
 from components.view import View
 from data.executions import Execution, executions_of
-from data.labels import UsageType, model_label, workflow_label
+from data.labels import UsageType, model_label, type_label, workflow_label
 from links import workflow_url
 from settings import Settings
 
@@ -143,7 +143,7 @@ def _cells(view: View, row: Execution) -> dict[str, str]:
     return {
         "id": row.id,
         "date": _link(formats.second(row.started_at, view.zone), view.here(execution=row.id)),
-        "type": reasons.TYPE_NAMES[row.type],
+        "type": type_label(row.type),
         "workflow": _workflow(view, row),
         "model": model_label(row.models) or formats.UNKNOWN,
         "tokens": formats.UNKNOWN if row.tokens is None else formats.count(row.tokens),

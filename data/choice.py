@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from data.errors import BadRequestError
+from data.params import one_of
 
 
 class Columns(StrEnum):
@@ -30,9 +31,6 @@ class Mark(StrEnum):
     COMMA = "comma"
 
 
-_Word = TypeVar("_Word", bound=StrEnum)
-
-
 @dataclass(frozen=True)
 class ExportChoice:
     """What is asked of a file; where nothing is, it is the standard one.
@@ -48,8 +46,8 @@ class ExportChoice:
     @classmethod
     def parse(cls, params: Mapping[str, Sequence[str]]) -> Self:
         """Read those of ``params`` that say how a file is written; raises BadRequestError."""
-        separator = _one_of(Separator, "separator", params)
-        decimal = _one_of(Mark, "decimal", params)
+        separator = one_of(Separator, "separator", params)
+        decimal = one_of(Mark, "decimal", params)
         if (separator, decimal) == (Separator.COMMA, Mark.COMMA):
             raise BadRequestError(
                 "decimal=comma needs separator=semicolon or separator=tab: one comma cannot be "
@@ -60,7 +58,7 @@ class ExportChoice:
         manifest = list(params.get("manifest", ["0"]))
         if manifest not in (["0"], ["1"]):
             raise BadRequestError("manifest must be one of 0, 1.", param="manifest")
-        return cls(_one_of(Columns, "columns", params), separator, decimal, manifest == ["1"])
+        return cls(one_of(Columns, "columns", params), separator, decimal, manifest == ["1"])
 
     @property
     def extended(self) -> bool:
@@ -71,15 +69,6 @@ class ExportChoice:
     def labelled(self) -> bool:
         """Tell whether each row's Type has to be known."""
         return self.extended or self.manifest
-
-
-def _one_of(words: type[_Word], param: str, params: Mapping[str, Sequence[str]]) -> _Word:
-    """Return the word that ``param`` names, the first where it is not given."""
-    known = list(words)
-    given = list(params.get(param, known[:1]))
-    if len(given) != 1 or given[0] not in known:
-        raise BadRequestError(f"{param} must be one of {', '.join(known)}.", param=param)
-    return words(given[0])
 
 
 STANDARD: Final = ExportChoice()

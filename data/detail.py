@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, literal_column, select, true
+from sqlalchemy import ColumnElement, Connection, select, true
 
 from data.access import Account
 from data.allowance import Crossing, classify
-from data.cost import lines, received_of, sent_of
+from data.cost import lines, received, sent
 from data.crossings import Crossings
 from data.errors import NotFoundError
 from data.executions import Execution, costs_in, executions_of, read_executions, select_executions
@@ -125,12 +125,11 @@ class Detail:
         )
 
 
-_COST: Final = str(execution.c.cost)
 _BESIDE: Final[tuple[ColumnElement[Any], ...]] = (
     execution.c.ended_at,
     execution.c.total_duration_ms,
-    literal_column(sent_of(_COST)).label("sent"),
-    literal_column(received_of(_COST)).label("received"),
+    sent,
+    received,
 )
 
 

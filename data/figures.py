@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Final
 
@@ -66,7 +67,7 @@ class Figures:
     running_total: Decimal | None
     running: Sequence[Running]
 
-    @property
+    @cached_property
     def sums(self) -> Sums:
         """The sums of the window."""
         return together(self.by_step)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.cost import tokens_of, total_of
+from data.labels import UNFINISHED
 from data.money import ZERO
 from data.periods import Span
 from data.pieces import Source, pieces_of
@@ -43,7 +44,7 @@ def _of_execution(cost: str, status: ColumnElement[Any]) -> dict[str, ColumnElem
     return {
         "executions": literal_column("1", Integer),
         "unknown": cast(total.is_(None), Integer),
-        "running": cast(func.coalesce(status.in_(["running", "pending"]), false()), Integer),
+        "running": cast(func.coalesce(status.in_(UNFINISHED), false()), Integer),
         "tokens": func.coalesce(literal_column(tokens_of(cost), Numeric), ZERO),
         "cost": func.coalesce(total, ZERO),
     }

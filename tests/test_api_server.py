@@ -347,7 +347,11 @@ def test_through_nginx_a_whole_export_arrives_whole(server: Served, tmp_path: Pa
     assert body.count(b"\n") == ROWS + 1
 
 
-@pytest.mark.parametrize("more", ["", "proxy_http_version 1.1;"], ids=["defaults", "1.1"])
+# Without its limit nginx would take the whole file in before its client has read any of it.
+STREAMED: Final = "proxy_http_version 1.1; proxy_max_temp_file_size 1m;"
+
+
+@pytest.mark.parametrize("more", ["", STREAMED], ids=["defaults", "1.1"])
 def test_through_nginx_an_export_whose_backend_is_ended_never_looks_whole(
     server: Served, watcher: "psycopg.Connection[Any]", tmp_path: Path, more: str
 ) -> None:

@@ -430,6 +430,42 @@ def test_as_root_the_server_runs_as_a_user_of_its_own(bench: Bench) -> None:
 
 
 @needs_root
+def test_starts_at_the_same_time_make_one_user() -> None:
+    name = f"usage-ledger-{os.getpid()}"
+    program = f"""
+import sys
+from data.embedded import user
+user.SERVER_USER = {name!r}
+print("ready", flush=True)
+sys.stdin.readline()
+print(*user.server_ids())
+"""
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-B", "-c", program],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    try:
+        for start in starts:
+            assert start.stdout
+            assert start.stdout.readline() == "ready\n"
+        for start in starts:
+            assert start.stdin
+            start.stdin.write("now\n")
+            start.stdin.flush()
+        said = {start.communicate(timeout=20)[0].strip() for start in starts}
+        made = pwd.getpwnam(name)
+        assert said == {f"{made.pw_uid} {made.pw_gid}"}
+    finally:
+        subprocess.run(["/usr/sbin/userdel", name], check=True)
+
+
+@needs_root
 def test_the_programs_too_may_lie_below_a_private_directory(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

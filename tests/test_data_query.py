@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from data.errors import BadRequestError
 from data.paging import Cursor, Direction, Position
 from data.periods import Preset, Window, resolve
-from data.query import CURSOR_PARAMS, WINDOW_PARAMS, UsageQuery
+from data.query import CURSOR_PARAMS, UsageQuery
+from data.window_params import WINDOW_PARAMS
 from tests.platform import utc
 
 NOW: Final = utc("2026-11-22 21:14:03.123456")

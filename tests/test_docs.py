@@ -18,10 +18,10 @@ import pytest
 import app
 from api import openapi
 from components import formats
-from components.reasons import TYPE_NAMES
 from data import demo
 from data.access import Viewer
 from data.engine import connect
+from data.labels import type_label
 from data.ledger import Ledger
 from data.query import Split, UsageQuery
 from settings import Settings
@@ -95,7 +95,7 @@ def test_the_example_at_the_limit_is_what_the_ledger_says(platform: Platform) ->
     rows = rows_of(first_page(platform.ledger()))
     for row, shown in zip(reversed(rows), example, strict=True):
         _, _, _, usage_type, on_demand, column = shown
-        assert TYPE_NAMES[row["type"]] == usage_type
+        assert type_label(row["type"]) == usage_type
         assert row["on_demand"] == (None if on_demand == "unknown" else Decimal(on_demand))
         if row["cost"] is None:
             assert column == formats.UNKNOWN

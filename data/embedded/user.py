@@ -4,11 +4,13 @@ That is whoever runs the application. PostgreSQL refuses root, so there it is a 
 made when first needed.
 """
 
+import fcntl
 import os
 import pwd
 import shutil
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +35,13 @@ def server_ids() -> tuple[int, int]:
     if shutil.which("setpriv"):
         with suppress(KeyError):
             return pwd.getpwnam(SERVER_USER)[2:4]
-        trouble = _make_user()
-        # Another start may have made it at the same time.
-        with suppress(KeyError):
-            return pwd.getpwnam(SERVER_USER)[2:4]
+        with _alone():
+            # Another start may have made it meanwhile.
+            with suppress(KeyError):
+                return pwd.getpwnam(SERVER_USER)[2:4]
+            trouble = _make_user()
+            with suppress(KeyError):
+                return pwd.getpwnam(SERVER_USER)[2:4]
     raise UsageError(
         f"PostgreSQL does not run as root, nor can it get a user of its own ({trouble}): start as "
         f"an ordinary user, {ELSEWHERE}."
@@ -65,6 +70,17 @@ def give_to_server(directory: Path) -> None:
     """Make the server's user the owner of a directory that was just made."""
     if os.geteuid() == 0:
         os.chown(directory, *server_ids(), follow_symlinks=False)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep every other start waiting: of two useradd at once, the later renumbers the user."""
+    directory = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def _make_user() -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from data.cost import parts_of, tokens_of, total_of
+from data.labels import UNFINISHED
 from data.rollup.tables import MEASURES, SCHEMA
 from data.schema import execution
 
@@ -49,7 +50,7 @@ def cells_of(rows: str) -> str:
                 CASE model WHEN '' THEN cost - coalesce(sum(part) OVER (), 0) ELSE part END AS cost
             FROM (
                 SELECT '' AS model, 1 AS executions, (total IS NULL)::int AS unknown,
-                    coalesce(status IN ('running', 'pending'), false)::int AS running,
+                    coalesce(status IN {UNFINISHED}, false)::int AS running,
                     coalesce({tokens_of("written")}, 0) AS tokens,
                     coalesce(total, 0) AS cost, NULL AS part
                 UNION ALL
