@@ -1,4 +1,4 @@
-"""Why a row reads as it does: the tooltips of its cells and the second lines between months."""
+"""Why a row reads as it does: the tooltips of its cells and the second lines under rows."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -42,6 +42,29 @@ def of_crossing(view: View, row: Execution) -> str | None:
         f"Limit {formats.limit_dollars(crossing.limit)} crossed here: {parts}. "
         f"Earlier executions of {crossing.period.month:%B} are Included."
     )
+
+
+def of_hidden_crossings(view: View, rows: Sequence[Execution]) -> dict[int, str]:
+    """Return, by place, what to say between two rows where the limit was crossed by neither.
+
+    That was an execution of another workspace, or one that the filters leave out.
+    """
+    said = {}
+    for place, (row, older) in enumerate(pairwise(rows)):
+        crossing = _crossing_of(view, row)
+        if (
+            crossing
+            and older.started_at in crossing.period
+            and Position(older.started_at, older.id) < crossing.position
+            and crossing.position < Position(row.started_at, row.id)
+        ):
+            instant = formats.second(crossing.position.started_at, view.zone)
+            said[place] = (
+                f"Limit {formats.limit_dollars(crossing.limit)} crossed on {instant} {view.zone}, "
+                "between these two executions. "
+                f"Earlier executions of {crossing.period.month:%B} are Included."
+            )
+    return said
 
 
 def of_month_starts(view: View, rows: Sequence[Execution]) -> dict[int, str]:

@@ -128,14 +128,18 @@ def show(view: View) -> dict[str, Any]:
 def _notes(view: View, rows: list[Execution]) -> dict[int, tuple[str, str]]:
     """Return the second lines of rows: by place, the sheet's variable for it and the text."""
     starts = reasons.of_month_starts(view, rows)
+    hidden = reasons.of_hidden_crossings(view, rows)
     notes = {}
     for place, row in enumerate(rows):
         start, crossed = starts.get(place), reasons.of_crossing(view, row)
         if crossed:
-            notes[place] = ("--usage-crossing", f"{crossed} {start}" if start else crossed)
+            notes[place] = ("--usage-note-crossing", f"{crossed} {start}" if start else crossed)
+        elif place in hidden:
+            notes[place] = ("--usage-note-crossed", hidden[place])
         elif start:
             on_demand = row.type is UsageType.ON_DEMAND
-            notes[place] = ("--usage-month-ondemand" if on_demand else "--usage-month", start)
+            variable = "--usage-note-month-ondemand" if on_demand else "--usage-note-month"
+            notes[place] = (variable, start)
     return notes
 
 

@@ -124,6 +124,27 @@ def test_the_crossing_and_the_month_are_drawn_and_every_tooltip_tells_why(
     tab.page.close()
 
 
+def test_a_crossing_that_is_not_among_the_rows_is_told_between_them(
+    spring: Site, tab_on: Callable[..., Tab]
+) -> None:
+    tab = tab_on(spring)
+    tab.page.goto(f"{spring.address('ws', SPRING)}&workflow=w4&workflow=w2&workflow=w%2F1")
+    seen = tab.shows("ws")
+    assert [row[1] for row in seen.rows] == ["On-Demand", "Included", "Included"]
+    date = 'td[data-dash-row="{}"][data-dash-column="date"]'
+    assert drawn(tab, date.format(0)) == (
+        "Limit $10.00 crossed on 10 May 2026 10:00:00 Europe/Berlin, between these two executions. "
+        "Earlier executions of May are Included."
+    )
+    assert drawn(tab, date.format(1)) == "1 May: the running total starts at $0"
+    heights = [
+        tab.page.eval_on_selector(date.format(row), "cell => cell.parentElement.offsetHeight")
+        for row in range(3)
+    ]
+    assert heights == [52, 52, 30]
+    tab.page.close()
+
+
 def test_workflow_names_are_links_and_nothing_in_a_name_is_more_than_text(
     spring: Site, tab_on: Callable[..., Tab]
 ) -> None:
