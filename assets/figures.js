@@ -23,6 +23,20 @@
     window.dash_clientside.set_props("usage-location", { search });
   }
 
+  function splitBy(split, search) {
+    const params = new URLSearchParams(search || "");
+    if (split === "type") params.delete(SPLIT);
+    else params.set(SPLIT, split);
+    const changed = params.toString();
+    goTo(changed && "?" + changed);
+  }
+
+  /* The split that was chosen while an answer was on its way, whose address does not know of it. */
+  let chosenMeanwhile = null;
+  window.addEventListener("popstate", () => {
+    chosenMeanwhile = null;
+  });
+
   /* Strings such as "--bs-body-color" are names of the sheet's variables. */
   function coloured(value, sheet) {
     if (typeof value === "string") {
@@ -64,6 +78,14 @@
       const same = typeof answered === "string" && question(search) === question(answered);
       return [same ? no_update : question(search), chosen === split ? no_update : chosen];
     },
+    keepSplit: function (answered, search) {
+      if (chosenMeanwhile) splitBy(chosenMeanwhile, search);
+      chosenMeanwhile = null;
+      return window.dash_clientside.no_update;
+    },
+    clearFilters: function () {
+      return window.dash_clientside.callback_context.outputs_list.map(() => null);
+    },
     drawPicture: function (picture) {
       if (!picture) return null;
       const sheet = window.getComputedStyle(document.documentElement);
@@ -83,22 +105,15 @@
       const { no_update } = window.dash_clientside;
       const bar = click && click.points.find((point) => point.customdata);
       if (!bar) return no_update;
-      const asked = new URLSearchParams(bar.customdata);
-      const shown = new URLSearchParams(window.location.search);
-      for (const name of ["embed", "theme"]) {
-        if (shown.has(name)) asked.set(name, shown.get(name));
-      }
-      goTo("?" + asked.toString());
+      goTo(bar.customdata);
       return no_update;
     },
     chooseSplit: function () {
       const { callback_context, no_update } = window.dash_clientside;
       const chosen = callback_context.triggered_id.replace("usage-split-", "");
-      const params = new URLSearchParams(window.location.search);
-      if (chosen === "type") params.delete(SPLIT);
-      else params.set(SPLIT, chosen);
-      const search = params.toString();
-      goTo(search && "?" + search);
+      const busy = document.getElementById("usage-main").ariaBusy === "true";
+      chosenMeanwhile = busy ? chosen : null;
+      splitBy(chosen, window.location.search);
       return no_update;
     },
   });

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from dash import ClientsideFunction, Dash, Input, Output, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from components import chart, filter_bar, ids, limit_band, summary
 from components.aria import state
 from components.picture import picture
+from components.state import framed
 from components.step_words import searches_of
 from data.access import Viewer
 from data.errors import UsageError
@@ -23,7 +24,7 @@ from data.filters import FILTER_PARAMS
 from data.ledger import Ledger
 from data.params import one_of
 from data.query import Split, UsageQuery
-from links import params_of
+from links import params_in, params_of
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -80,9 +81,10 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             "split": Input(ids.SPLIT, "data"),
             "again": Input(ids.FIGURES_RETRY, "n_clicks"),
         },
+        state={"search": State(ids.LOCATION, "search")},
         prevent_initial_call=True,
     )
-    def show(subject: Any, split: Any, again: Any) -> dict[str, Any]:
+    def show(subject: Any, split: Any, again: Any, search: Any) -> dict[str, Any]:
         del again
         if not isinstance(subject, dict):
             raise PreventUpdate
@@ -100,10 +102,9 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             options = ledger.options(viewer, query)
         except UsageError as error:
             return _failed(error)
-        rest = {name: words for name, words in asked.items() if name in FILTER_PARAMS}
-        if chosen is not Split.TYPE:
-            rest["split"] = [chosen.value]
-        return _shown(figures, chosen, rest, settings) | {
+        filters = {name: words for name, words in asked.items() if name in FILTER_PARAMS}
+        frame, _ = framed(params_in(search))
+        return _shown(figures, chosen, filters | frame, settings) | {
             "offers": filter_bar.offer(options, query.filters.params())
         }
 

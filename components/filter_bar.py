@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dash import Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from components import ids
@@ -54,6 +54,16 @@ def layout() -> Component:
         className="usage-filters",
         role="group",
         **aria(label="Filters"),
+    )
+
+
+def register(app: Dash) -> None:
+    """Let the button empty the controls; what they ask for then follows by itself."""
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
+        ClientsideFunction("usage", "clearFilters"),
+        [Output(element, "value", allow_duplicate=True) for element in ids.FILTERS.values()],
+        Input(ids.CLEAR_FILTERS, "n_clicks"),
+        prevent_initial_call=True,
     )
 
 

@@ -57,8 +57,6 @@ def asked_by(
         chosen = {name: words for name, words in params.items() if name in FILTER_PARAMS}
     filters = {name: list(words) for name, words in chosen.items()}
     window = params_of(shown.get("params"))
-    if ids.CLEAR_FILTERS in clicked:
-        return window
     if presets := [preset for preset, element in ids.PRESETS.items() if element in clicked]:
         return {"preset": [presets[-1].value], **filters}
     if ids.RANGE in clicked:

@@ -46,7 +46,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 _READY, _EMPTY, _LOADING, _NOTHING = "ready", "empty", "loading", "nothing"
 # What asks for more of the window that is on the screen.
-_KEEP_WINDOW: Final = {ids.ASKED, ids.CLEAR_FILTERS, *ids.FILTERS.values()}
+_KEEP_WINDOW: Final = {ids.ASKED, *ids.FILTERS.values()}
 
 
 def layout(settings: Settings) -> Component:
@@ -110,13 +110,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             "values": filter_bar.INPUTS,
             "clicks": [
                 Input(element, "n_clicks")
-                for element in (
-                    *ids.PRESETS.values(),
-                    ids.PREV,
-                    ids.NEXT,
-                    ids.RETRY,
-                    ids.CLEAR_FILTERS,
-                )
+                for element in (*ids.PRESETS.values(), ids.PREV, ids.NEXT, ids.RETRY)
             ],
         },
         state={
@@ -182,6 +176,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
 
     header.register(app)
     export_button.register(app, ledger, identify, settings)
+    filter_bar.register(app)
     figures_band.register(app, ledger, identify, settings)
     opened_row.register(app, ledger, identify, settings)
     app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
@@ -192,6 +187,13 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         Input(ids.LOCATION, "pathname"),
         State(ids.ANSWERED, "data"),
         State(ids.SPLIT, "data"),
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
+        ClientsideFunction("usage", "keepSplit"),
+        Output(ids.ANSWERED, "id"),
+        Input(ids.ANSWERED, "data"),
+        State(ids.LOCATION, "search"),
+        prevent_initial_call=True,
     )
     app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
         ClientsideFunction("usage", "turnPage"), Output(ids.VIEW, "id"), Input(ids.VIEW, "data")

@@ -22,7 +22,7 @@ from data.errors import UnauthenticatedError
 from data.identity import Identity
 from data.ledger import Ledger
 from settings import Settings, SettingsError
-from tests.calling import call_page
+from tests.calling import call, call_page
 from tests.platform import FOUNDED, PAYER, Platform, Run
 
 SECRET = "portal-secret-of-at-least-32-characters" * 2  # long enough for HS512 too
@@ -352,6 +352,20 @@ def test_where_the_page_is_shown_survives_every_click(client: FlaskClient, frame
     assert clicked.get_json()["response"]["usage-location"]["search"] == f"?preset=1d&{frame}"
     links = opened["usage-workspace"]["children"]
     assert [link["props"]["href"] for link in links] == [f"/workspace/ws/usage?preset=7d&{frame}"]
+
+
+def test_a_step_of_the_picture_leads_to_a_page_in_the_same_frame(client: FlaskClient) -> None:
+    search = "?preset=7d&embed=1&theme=dark&split=model&execution=in-ws"
+    opened = ask(client, search, word=token()).get_json()["response"]
+    values = {
+        "usage-subject.data": opened["usage-subject"]["data"],
+        "usage-split.data": "model",
+        "usage-location.search": search,
+    }
+    answer = call(client, "usage-summary.children", values, headers=bearer(token()))
+    bars = answer.get_json()["response"]["usage-picture"]["data"]["data"][0]
+    frames = [link.split("&", 2)[2] for link in bars["customdata"]]
+    assert frames == ["embed=1&theme=dark&split=model"] * 8
 
 
 def test_a_link_out_of_an_empty_window_keeps_the_frame(client: FlaskClient) -> None:

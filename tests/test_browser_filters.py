@@ -303,7 +303,13 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
                 with tab.page.expect_request("**/_dash-update-component*", timeout=390):
                     tab.page.click(button)
             tab.until(lambda seen: seen.pressed == ["usage-preset-30d"])
-        tab.shows(FINANCE, lambda seen: "30d: " in seen.caption)
+            with tab.page.expect_request("**/_dash-update-component*", timeout=390):
+                tab.page.click("#usage-preset-mtd")
+            tab.page.click("#usage-split-model")
+            tab.until(lambda seen: seen.search == "?preset=mtd&split=model" and seen.filters == {})
+        tab.shows(FINANCE, lambda seen: "MTD: " in seen.caption)
+        pressed = tab.page.locator('[id^=usage-split-][aria-pressed="true"]')
+        assert pressed.all_inner_texts() == ["Model"]
         tab.page.close()
 
 
