@@ -145,6 +145,25 @@ def test_a_crossing_that_is_not_among_the_rows_is_told_between_them(
     tab.page.close()
 
 
+@pytest.mark.parametrize("width", [1280, 420])
+def test_a_long_model_name_hides_neither_itself_nor_how_many_more_there_are(
+    platform: Platform, tab_on: Callable[..., Tab], width: int
+) -> None:
+    platform.account(10)
+    name = "openrouter/anthropic/claude-3.5-sonnet-20241022-preview"
+    two = f'{{"{name}": {{"total": 2}}, "o4-mini": {{"total": 1}}}}'
+    platform.runs([Run("long", utc("2026-05-10 08:00"), cost("3", two))])
+    with served(lambda settings: platform.ledger(settings.zone), VIEWER) as site:
+        tab = tab_on(site, viewport={"width": width, "height": 900})
+        tab.open("ws", SPRING)
+        tab.shows("ws")
+        shown = tab.page.locator('td[data-dash-column="model"] div')
+        assert shown.inner_text() == f"{name} +1"
+        assert shown.evaluate("cell => cell.scrollWidth <= cell.parentElement.clientWidth")
+        assert shown.evaluate("cell => cell.scrollHeight <= cell.parentElement.clientHeight")
+        tab.page.close()
+
+
 def test_workflow_names_are_links_and_nothing_in_a_name_is_more_than_text(
     spring: Site, tab_on: Callable[..., Tab]
 ) -> None:
