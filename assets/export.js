@@ -15,6 +15,11 @@
     menu.open = false;
   }
   document.addEventListener("keydown", escape, true);
+  /* The file comes, or a question about it above the table: neither needs the menu. */
+  document.addEventListener("click", (event) => {
+    const menu = opened();
+    if (menu && event.target.id === "usage-export-chosen") menu.open = false;
+  });
   for (const left of ["pointerdown", "focusin"]) {
     document.addEventListener(left, (event) => {
       const menu = opened();

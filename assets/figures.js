@@ -49,6 +49,15 @@
     );
   }
 
+  /* Paper is narrower than most windows, and a picture does not shrink by itself. */
+  const PAPER = 680;
+  function resize(size) {
+    const drawn = document.querySelector("#usage-graph .js-plotly-plot");
+    if (drawn && drawn.offsetWidth > PAPER) window.Plotly.relayout(drawn, size);
+  }
+  window.addEventListener("beforeprint", () => resize({ autosize: false, width: PAPER }));
+  window.addEventListener("afterprint", () => resize({ autosize: true, width: null }));
+
   /* A Dropdown takes the keyboard by way of an input that it hides from those who do not see it. Here
      its button takes it, and has a name; what it opens has one too. */
   new MutationObserver(() => {

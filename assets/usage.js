@@ -6,6 +6,8 @@
   const CALLBACKS = "_dash-update-component";
   /* What is dimmed while the answer with this in it is on its way. */
   const WAITING = { "usage-table.data": "usage-main", "usage-summary.children": "usage-figures" };
+  const PAGING = ["usage-prev.n_clicks", "usage-next.n_clicks"];
+  const AGAIN = "usage-retry.n_clicks";
   const DATE_LINK = '#usage-table td[data-dash-column="date"] a[href]';
 
   const THEMES = { system: "System", light: "Light", dark: "Dark" };
@@ -19,8 +21,27 @@
   }
 
   function tell(sentence) {
-    window.dash_clientside.set_props("usage-trouble-text", { children: sentence });
-    window.dash_clientside.set_props("usage-trouble", { hidden: false });
+    const { set_props } = window.dash_clientside;
+    const main = document.getElementById("usage-main");
+    const asOf = document.getElementById("usage-as-of");
+    if (main && main.dataset.state === "loading") {
+      set_props("usage-main", { "data-state": "nothing" });
+    } else if (asOf && asOf.textContent) {
+      sentence += " What is below is " + asOf.textContent.replace(/^.*As of/, "as of") + ".";
+    }
+    set_props("usage-trouble-text", { children: sentence });
+    set_props("usage-trouble", { hidden: false });
+    set_props("usage-retry", { hidden: false });
+  }
+
+  /* What was clicked when the server could not be reached: trying again means that. */
+  let failed = [];
+  function withFailed(body) {
+    const asked = JSON.parse(body);
+    if (asked.changedPropIds.includes(AGAIN)) {
+      asked.changedPropIds = [...new Set([...failed, ...asked.changedPropIds])];
+    }
+    return asked;
   }
 
   /* What is clicked while an answer is on its way makes the renderer drop that answer; the question
@@ -125,8 +146,17 @@
     const url = String(resource && resource.url ? resource.url : resource);
     if (!url.includes(CALLBACKS)) return fetchFromServer(resource, options);
     const body = String((options && options.body) || "");
-    const dims = Object.keys(WAITING).find((output) => body.includes(output));
-    if (dims) wait(WAITING[dims], +1);
+    const output = Object.keys(WAITING).find((each) => body.includes(each));
+    const dimmed = output ? [WAITING[output]] : [];
+    let clicked = [];
+    if (dimmed.includes("usage-main")) {
+      const asked = withFailed(body);
+      clicked = asked.changedPropIds;
+      options = Object.assign({}, options, { body: JSON.stringify(asked) });
+      /* Another page has the same figures, anything else other ones. */
+      if (!clicked.some((each) => PAGING.includes(each))) dimmed.push("usage-figures");
+    }
+    dimmed.forEach((id) => wait(id, +1));
     const turns = window.setInterval(takeTurn, TURN);
     try {
       const response = await fetchAsViewer(resource, options);
@@ -136,17 +166,23 @@
         return new Response(await response.text(), { status: 200, headers: response.headers });
       }
       if (response.status >= 500) {
+        failed = clicked;
         tell("The server could not answer. Try again in a moment.");
       }
       return response;
     } catch (failure) {
+      failed = clicked;
       tell("The server cannot be reached. Check your connection and try again.");
       throw failure;
     } finally {
-      if (dims) wait(WAITING[dims], -1);
+      const [own, following] = dimmed;
+      if (own) wait(own, -1);
       window.clearInterval(turns);
-      /* Once more, when the answer is on the screen. */
-      window.setTimeout(takeTurn, TURN);
+      /* Once more, when the answer is on the screen, and what follows from it has been asked for. */
+      window.setTimeout(() => {
+        takeTurn();
+        if (following) wait(following, -1);
+      }, TURN);
     }
   };
 

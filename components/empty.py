@@ -1,5 +1,6 @@
 """What stands in the table's place when there is nothing to list."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from dash import Output, dcc, html
@@ -32,26 +33,31 @@ def show(view: View) -> dict[str, Any]:
     if page.latest is None:
         return _said("No executions yet", "The first one will appear here as soon as it starts.")
     span = formats.span_in_words(view.window, view.zone)
-    filtered = " with these filters" if view.filters else ""
-    day = local_day(page.latest, view.zone)
-    ways = [
-        dcc.Link(
-            f"Show {formats.day(day)}",
-            id=ids.LATEST,
-            href=view.path(view.workspace, {"from": day.isoformat(), "to": day.isoformat()}),
-            className="btn",
-        )
-    ]
+    nothing = f"No execution of {span} {view.zone} passes these filters."
+    ways: list[Component] = []
     if view.filters:
         without = view.path(view.workspace, view.params)
-        clear = dcc.Link("Clear filters", id=ids.CLEAR_EMPTY, href=without, className="btn")
-        ways.insert(0, clear)
+        ways.append(dcc.Link("Clear filters", id=ids.CLEAR_EMPTY, href=without, className="btn"))
+    else:
+        nothing = f"Nothing ran in {span} {view.zone}."
+    if page.latest not in view.window:
+        ways.append(_latest_day(view, page.latest))
     return _said(
         "No executions in this window",
-        f"Nothing ran in {span} {view.zone}{filtered}.",
-        f"The latest execution here started on {formats.minute(page.latest, view.zone)} "
-        f"{view.zone}.",
+        nothing,
+        f"The latest execution of this workspace started on "
+        f"{formats.minute(page.latest, view.zone)} {view.zone}.",
         html.Span(ways, className="usage-ways"),
+    )
+
+
+def _latest_day(view: View, latest: datetime) -> Component:
+    day = local_day(latest, view.zone)
+    return dcc.Link(
+        f"Show {formats.day(day)}",
+        id=ids.LATEST,
+        href=view.path(view.workspace, {"from": day.isoformat(), "to": day.isoformat()}),
+        className="btn",
     )
 
 

@@ -67,13 +67,15 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     @app.callback(
         output=OUTPUTS,
         inputs={
-            "export": Input(ids.EXPORT, "n_clicks"),
-            "confirm": Input(ids.CONFIRM, "n_clicks"),
+            "clicks": [
+                Input(element, "n_clicks")
+                for element in (ids.EXPORT, ids.EXPORT_CHOSEN, ids.CONFIRM)
+            ],
         },
         state={
             "shown": State(ids.VIEW, "data"),
             "pathname": State(ids.LOCATION, "pathname"),
-            "chosen": export_menu.STATES,
+            "choices": export_menu.STATES,
         },
         running=[
             (Output(ids.EXPORT, "disabled"), True, False),
@@ -82,9 +84,9 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         prevent_initial_call=True,
     )
     def export(
-        export: int, confirm: int, shown: Any, pathname: str, chosen: dict[str, Any]
+        clicks: list[Any], shown: Any, pathname: str, choices: dict[str, Any]
     ) -> dict[str, Any]:
-        del export, confirm
+        del clicks
         shown = shown if isinstance(shown, dict) else {}
         window = params_of(shown.get("window"))
         now = datetime.now(UTC)
@@ -97,7 +99,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
                 now=now,
                 zone=ledger.zone,
             )
-            choice = export_menu.choice_of(chosen)
+            choice = export_menu.choice_of(choices)
             with ledger.export(identify(), query, choice) as answer:
                 if answer.total > ROW_LIMIT and ctx.triggered_id != ids.CONFIRM:
                     return _asked(answer.total, query.filters)

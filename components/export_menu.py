@@ -4,19 +4,23 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import dash_bootstrap_components as dbc
-from dash import State, html
+from dash import Output, State, html
 from dash.development.base_component import Component
 
 from components import ids
 from components.aria import aria
+from components.view import View
 from data.choice import Columns, ExportChoice, Mark, Separator
 from data.errors import BadRequestError
+from data.export import file_name
 
 STATES: Final = {
     "columns": State(ids.EXPORT_COLUMNS, "value"),
     "marks": State(ids.EXPORT_FORMAT, "value"),
     "manifest": State(ids.EXPORT_MANIFEST, "value"),
 }
+
+OUTPUTS: Final = {"name": Output(ids.EXPORT_NAME, "children")}
 
 # What a spreadsheet wants follows from the country it was made for, so one choice sets both.
 _MARKS: Final = {
@@ -36,10 +40,15 @@ def layout() -> Component:
                 title="Export choices",
                 **aria(label="Export choices"),
             ),
-            html.Div([_columns(), _marks(), _manifest()], className="usage-menu"),
+            html.Div([_columns(), _marks(), _manifest(), _end()], className="usage-menu"),
         ],
         id=ids.EXPORT_MENU,
     )
+
+
+def show(view: View) -> dict[str, Any]:
+    """Name the file that the window would be."""
+    return {"name": file_name(view.workspace.id, view.page.account.as_of, view.zone)}
 
 
 def choice_of(chosen: Mapping[str, Any]) -> ExportChoice:
@@ -89,6 +98,13 @@ def _manifest() -> Component:
     )
     box: Component = dbc.Checkbox(id=ids.EXPORT_MANIFEST, value=False, label=label)
     return box
+
+
+def _end() -> Component:
+    download = html.Button(
+        "Download", id=ids.EXPORT_CHOSEN, className="btn btn-sm btn-primary", type="button"
+    )
+    return html.Div([html.Small(id=ids.EXPORT_NAME), download], className="usage-menu-end")
 
 
 def _group(name: str, element: str, choices: Mapping[Any, tuple[str, str]]) -> Component:

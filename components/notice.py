@@ -17,6 +17,9 @@ OUTPUTS: Final = {
 
 CLEAR: Final = {"text": "", "hidden": True, "again": False}
 
+# Parameters that are typed into the page have a name there.
+_NAMES: Final = {"min_cost_usd": "Minimum cost"}
+
 
 def layout(question: Component) -> Component:
     """Return the place of notices, with the question before a long export."""
@@ -43,11 +46,14 @@ def show(error: UsageError, kept: str | None) -> dict[str, Any]:
     """Tell what happened; ``kept`` is the instant of the figures that stay below, if any."""
     wrong = isinstance(error, BadRequestError)
     if kept:
-        lead, rest = "Usage could not be refreshed. ", f" The figures below are those of {kept}."
+        lead = "Nothing has changed. " if wrong else "Usage could not be refreshed. "
+        rest = f" The figures below are those of {kept}."
     else:
         lead, rest = "Usage could not be loaded. ", ""
         if wrong:
             rest = " Or choose one of the presets above."
-    text = [html.B(lead), f"{error.sentence}{rest}"]
+    param = error.param or ""
+    sentence = error.sentence.replace(param, _NAMES.get(param, param))
+    text = [html.B(lead), f"{sentence}{rest}"]
     # To ask the same again would not help.
     return {"text": text, "hidden": False, "again": wrong or isinstance(error, NotFoundError)}

@@ -17,9 +17,12 @@ from data.periods import Span
 from data.steps import Unit
 
 _TICKS_AT_MOST: Final = 10
+_HOURS_APART: Final = (1, 2, 3, 4, 6, 8)
 _HEIGHT: Final = 250
 _LEFT: Final = 52
 _OF_NOTHING: Final = [0, 1.3]
+# The decimals that four labels need, by what they go up to.
+_DECIMALS: Final = {2.5: 0, 0.1: 2, 0.001: 4}
 _FLOATING: Final = "--bs-emphasis-color"
 
 
@@ -38,20 +41,21 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
     lower = LOWER if upper else (0.0, 1.0)
     notes = [_title(f"Cost per {unit}{filtered}", lower[1])]
     shapes: list[dict[str, Any]] = []
-    axes = {"yaxis": _axis(lower)}
+    axes = {"yaxis": _axis(lower, max(float(sums.cost) for sums in figures.by_step))}
     if not figures.sums.cost:
         axes["yaxis"]["range"] = _OF_NOTHING
     if upper:
         data += picture_marks.running(figures, shapes, notes)
         notes.append(_title("Running total of the account, per month", UPPER[1]))
-        axes["yaxis2"] = _axis(UPPER) | {"range": [0, picture_marks.top_of(figures)]}
+        top = picture_marks.top_of(figures)
+        axes["yaxis2"] = _axis(UPPER, top) | {"range": [0, top]}
     data += picture_marks.crossings(figures, zone, shapes, notes, upper=upper)
     return {
         "data": data,
         "layout": {
             "autosize": True,
             "height": _HEIGHT,
-            "margin": {"l": _LEFT, "r": 4, "t": 24, "b": 22},
+            "margin": {"l": _LEFT, "r": 4, "t": 24, "b": 26},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"size": 12, "color": MUTED},
@@ -72,6 +76,10 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
                 "showgrid": False,
                 "zeroline": False,
                 "anchor": "y",
+                # Ticks that are not seen keep the labels below that of $0.
+                "ticks": "outside",
+                "ticklen": 5,
+                "tickcolor": "rgba(0,0,0,0)",
                 **_ticks(steps, spans, unit, zone),
             },
             **axes,
@@ -91,14 +99,16 @@ def _place(step: Span, unit: Unit, zone: tzinfo) -> Span:
     return step
 
 
-def _axis(domain: tuple[float, float]) -> dict[str, Any]:
+def _axis(domain: tuple[float, float], top: float) -> dict[str, Any]:
+    """Return an axis of dollars up to ``top``; its few labels are alike in their decimals."""
+    decimals = next((digits for least, digits in _DECIMALS.items() if top > least), 6)
     return {
         "domain": list(domain),
         "fixedrange": True,
         "rangemode": "tozero",
         "nticks": 4,
         "tickprefix": "$",
-        "separatethousands": True,
+        "tickformat": f",.{decimals}f",
         "gridcolor": "--usage-grid",
         "zerolinecolor": "--bs-border-color",
     }
@@ -116,7 +126,13 @@ def _ticks(
     steps: Sequence[Span], spans: Sequence[Span], unit: Unit, zone: tzinfo
 ) -> dict[str, Any]:
     every = -(-len(steps) // _TICKS_AT_MOST)
-    shown = range(0, len(steps), every)
+    first = 0
+    if unit is Unit.HOUR:
+        # Midnight, at which days and months begin, is among them.
+        hours = [step.start.astimezone(zone).hour for step in steps]
+        every = next(each for each in _HOURS_APART if each >= every)
+        first = next((place for place, hour in enumerate(hours) if hour % every == 0), 0)
+    shown = range(first, len(steps), every)
     return {
         "tickmode": "array",
         "tickvals": [at(picture_bars.middle_of(spans[place])) for place in shown],

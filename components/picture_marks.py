@@ -14,6 +14,8 @@ UPPER: Final = (0.59, 1.0)
 MUTED: Final = "--bs-secondary-color"
 
 _ORANGE: Final = "--usage-ondemand"
+# More of them would be written over each other; the axis names them all.
+_MONTHS_NAMED: Final = 3
 _ROOM_ABOVE: Final = Decimal("1.2")
 # A limit further above the line would flatten it.
 _LIMIT_SHOWN_UP_TO: Final = 5
@@ -46,7 +48,9 @@ def running(
             y.append(None)
             month, start = of_month.period.month, at(of_month.period.start)
             shapes.append(_down(start, UPPER[0], UPPER[1], "--usage-control"))
-            notes.append(note(start, 1, f" {month.day} {month:%b}: starts at $0", side="left"))
+            text = f" {month.day} {month:%b}: starts at $0"
+            if len(figures.running) <= _MONTHS_NAMED:
+                notes.append(note(start, 1, text, side="left"))
         x += [at(instant) for instant, _ in of_month.points]
         y += [float(total) for _, total in of_month.points]
     limit = figures.account.limit
@@ -83,7 +87,7 @@ def crossings(
             notes.append(
                 note(at(instant), height, text, side=side)
                 | {"yanchor": "bottom", "yshift": 2, "xshift": -9 if side == "right" else 9}
-                | {"font": {"size": 12, "color": "--bs-body-color"}}
+                | {"font": {"size": 12, "color": "--bs-body-color"}, "bgcolor": "--bs-body-bg"}
             )
     if not upper:
         return []

@@ -64,7 +64,7 @@ def asked_by(
             raise PreventUpdate
         return {"from": [str(days[0])], "to": [str(days[1])], **filters}
     if set(clicked) & set(ids.FILTERS.values()):
-        if not shown or filters == params_of(shown.get("filters")):
+        if not shown:
             raise PreventUpdate
         return window | filters
     turns = {ids.NEXT: Direction.OLDER, ids.PREV: Direction.NEWER}

@@ -69,10 +69,9 @@ def show(view: View) -> dict[str, Any]:
     """Mark the preset, fill the picker, say how fresh the figures are and what a file can hold."""
     first, last = formats.days_shown(view.window, view.zone)
     total = view.page.total
+    hint = f"As of {formats.minute(view.page.account.as_of, view.zone)} {view.zone}"
     if total is not None and total > ROW_LIMIT:
-        hint = f"{formats.count(total)} rows · a file holds {formats.count(ROW_LIMIT)}"
-    else:
-        hint = f"As of {formats.minute(view.page.account.as_of, view.zone)} {view.zone}"
+        hint = f"{formats.count(total)} rows · a file holds {formats.count(ROW_LIMIT)} · {hint}"
     return {
         "pressed": {
             preset.value: "true" if preset is view.window.preset else "false" for preset in Preset

@@ -15,6 +15,7 @@ from dash.development.base_component import Component
 from components import (
     empty,
     export_button,
+    export_menu,
     figures_band,
     filter_bar,
     header,
@@ -95,6 +96,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         "state": Output(ids.MAIN, "data-state"),
         "header": header.outputs(settings),
         "toolbar": toolbar.OUTPUTS,
+        "export": export_menu.OUTPUTS,
         "notice": notice.OUTPUTS,
         "filters": filter_bar.OUTPUTS,
         "table": usage_table.OUTPUTS,
@@ -167,6 +169,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             "state": _EMPTY if view.page.rows.empty else _READY,
             "header": header.show(view),
             "toolbar": toolbar.show(view),
+            "export": export_menu.show(view),
             "notice": notice.CLEAR,
             "filters": filter_bar.show(view, screen["known"]),
             "table": usage_table.show(view),

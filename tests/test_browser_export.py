@@ -110,7 +110,7 @@ def test_more_rows_than_a_file_holds_are_asked_about_first(tab: Tab, big_databas
     seen = tab.shows(SUPPORT)
     count = len(rows_by_sql(big_database, SUPPORT, seen.window))
     assert count > COMPLETE
-    assert seen.hint == f"{count:,} rows · a file holds 10,000"
+    assert seen.hint.startswith(f"{count:,} rows · a file holds 10,000 · As of ")
     assert seen.question == ""
     downloads: list[object] = []
     tab.page.on("download", lambda file: downloads.append(file))  # noqa: PLW0108 - Playwright wraps functions only

@@ -132,7 +132,19 @@ def test_the_choices_hold_for_what_is_asked_about_first(tab: Tab) -> None:
     _, content, told = unpacked(archive)
     assert content == by_api(tab, SUPPORT, seen, separator="tab")
     assert (told["rows"], told["truncated"]) == (10_000, True)
-    assert f"{told['executions']:,} rows · a file holds 10,000" == seen.hint
+    assert seen.hint.startswith(f"{told['executions']:,} rows · a file holds 10,000 · ")
+
+
+def test_the_menu_names_the_file_and_downloads_it(tab: Tab) -> None:
+    tab.open(SUPPORT, {"preset": "7d"})
+    seen = tab.shows(SUPPORT)
+    tab.page.click(CARET)
+    tab.page.get_by_role("radio", name="Semicolons").check()
+    named = tab.page.inner_text("#usage-export-name")
+    name, content = saved(tab, "#usage-export-chosen")
+    assert name == named
+    assert content == by_api(tab, SUPPORT, seen, separator="semicolon", decimal="comma")
+    assert not is_open(tab)
 
 
 def test_the_keyboard_does_all_of_it_and_escape_closes(tab: Tab) -> None:

@@ -2,9 +2,10 @@
 
 import csv
 import io
-import time
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from data.filters import Filters
 from data.ledger import Ledger, Page
 from data.query import UsageQuery
 from settings import Settings
-from tests.browsing import Seen, Tab, cells, served
+from tests.browsing import PATIENCE, Seen, Tab, cells, served
 from tests.filtering import passes
 from tests.platform import rows_of
 
@@ -264,7 +265,9 @@ def test_a_least_cost_that_is_none_is_told_and_the_rows_stay(weeks: Weeks) -> No
     page.fill(MIN_COST, "abc")
     page.press(MIN_COST, "Enter")
     seen = tab.until(lambda seen: seen.trouble != "")
-    assert "min_cost_usd must be an amount of dollars in digits, such as 0.5" in seen.trouble
+    assert seen.trouble.startswith(
+        "Nothing has changed. Minimum cost must be an amount of dollars in digits, such as 0.5"
+    )
     assert (seen.rows, seen.sums, seen.caption) == (before.rows, before.sums, before.caption)
     assert seen.search == weeks.search
     assert page.input_value(MIN_COST) == ""
@@ -275,6 +278,10 @@ def test_a_least_cost_that_is_none_is_told_and_the_rows_stay(weeks: Weeks) -> No
     page.fill(MIN_COST, "0.25")
     page.press(MIN_COST, "Enter")
     weeks.show({"min_cost_usd": ["0.25"]})
+    # The same once more, as people may write it.
+    page.fill(MIN_COST, "$0.25 ")
+    page.press(MIN_COST, "Enter")
+    tab.until(lambda _: page.input_value(MIN_COST) == "0.25")
 
 
 def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
@@ -284,29 +291,40 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
 ) -> None:
     with served(big_ledger) as site:
         answer = site.ledger.page
+        let_go = threading.Event()
 
         def answer_late(viewer: Viewer, query: UsageQuery) -> Page:
-            time.sleep(0.4)
+            assert let_go.wait(PATIENCE)
             return answer(viewer, query)
+
+        def each_is_asked_for(*clicks: Callable[[], None]) -> None:
+            """Do what asks, each before there is an answer to the one before it; then let go."""
+            let_go.clear()
+            for click in clicks:
+                with tab.page.expect_request("**/_dash-update-component*"):
+                    click()
+            let_go.set()
 
         tab = tab_on(site)
         tab.open(FINANCE, {"preset": "7d"})
         tab.shows(FINANCE)
         with monkeypatch.context() as patch:
             patch.setattr(site.ledger, "page", answer_late)
-            choose(tab, "trigger", "api")
-            choose(tab, "status", "completed")
+            each_is_asked_for(
+                lambda: choose(tab, "trigger", "api"), lambda: choose(tab, "status", "completed")
+            )
             both = {"trigger": ["api"], "status": ["completed"]}
             tab.until(lambda seen: seen.filters == both)
-            for button in (CLEAR, "#usage-preset-1d", "#usage-preset-30d"):
-                # Each is asked for before the answer to the one before it is here.
-                with tab.page.expect_request("**/_dash-update-component*", timeout=390):
-                    tab.page.click(button)
-            tab.until(lambda seen: seen.pressed == ["usage-preset-30d"])
-            with tab.page.expect_request("**/_dash-update-component*", timeout=390):
+            buttons = (CLEAR, "#usage-preset-1d", "#usage-preset-30d")
+            each_is_asked_for(*(partial(tab.page.click, button) for button in buttons))
+            tab.until(lambda seen: (seen.pressed, seen.filters) == (["usage-preset-30d"], {}))
+            # A split needs no new table, and is kept all the same.
+            let_go.clear()
+            with tab.page.expect_request("**/_dash-update-component*"):
                 tab.page.click("#usage-preset-mtd")
             tab.page.click("#usage-split-model")
-            tab.until(lambda seen: seen.search == "?preset=mtd&split=model" and seen.filters == {})
+            let_go.set()
+            tab.until(lambda seen: seen.search == "?preset=mtd&split=model")
         tab.shows(FINANCE, lambda seen: "MTD: " in seen.caption)
         pressed = tab.page.locator('[id^=usage-split-][aria-pressed="true"]')
         assert pressed.all_inner_texts() == ["Model"]
@@ -320,7 +338,7 @@ def test_filters_that_leave_nothing_say_so_and_offer_the_way_out(weeks: Weeks) -
     page.press(TEXT, "Enter")
     seen = weeks.show({"q": ["no such <b>thing</b>"]}, empty=True)
     assert seen.state == "empty"
-    assert "with these filters." in seen.empty
+    assert "passes these filters." in seen.empty
     assert seen.sums[0::2] == ["$0.00", "$0.00", "$0.00", "0", "0"]
     page.click("text=Clear filters")
     seen = weeks.show({})

@@ -83,7 +83,8 @@ def test_an_empty_window_names_the_latest_execution_and_shows_its_day(
     day = f"{latest.day} {latest:%b %Y}"
     assert seen.empty == (
         "No executions in this windowNothing ran in 1 Mar 2021 – 31 Mar 2021 Europe/Berlin."
-        f"The latest execution here started on {day} {latest:%H:%M} Europe/Berlin.Show {day}"
+        f"The latest execution of this workspace started on {day} {latest:%H:%M} Europe/Berlin."
+        f"Show {day}"
     )
     tab.page.click(f"text=Show {day}")
     shown = tab.shows(FINANCE, lambda seen: seen.state == "ready")
@@ -148,17 +149,38 @@ def test_a_lost_network_is_told_and_the_rows_stay(tab: Tab) -> None:
     tab.open(SUPPORT)
     before = tab.shows(SUPPORT)
     tab.page.context.set_offline(offline=True)
-    tab.page.click("#usage-next")
-    during = tab.until(lambda seen: seen.trouble != "")
-    assert during.trouble == ("The server cannot be reached. Check your connection and try again.")
-    assert (during.rows, during.caption) == (before.rows, before.caption)
+    for clicked in ("#usage-preset-1d", "#usage-next"):
+        tab.page.click(clicked)
+        during = tab.until(lambda seen: seen.trouble != "")
+        assert during.trouble == (
+            "The server cannot be reached. Check your connection and try again. What is below is "
+            f"a{before.hint[1:]}."
+        )
+        assert (during.rows, during.caption) == (before.rows, before.caption)
     tab.page.context.set_offline(offline=False)
     complaints = ("ERR_INTERNET_DISCONNECTED", "Callback failed: the server did not respond.")
     assert [line for line in tab.console if not any(each in line for each in complaints)] == []
     tab.console.clear()
-    tab.page.click("#usage-next")
+    # What was clicked last is what is tried again.
+    tab.page.click("#usage-retry")
     after = tab.until(lambda seen: seen.trouble == "" and "rows 101–200" in seen.caption)
     assert after.rows != before.rows
+    assert after.pressed == before.pressed
+
+
+def test_a_page_whose_first_answer_does_not_come_shows_no_figures_and_recovers(tab: Tab) -> None:
+    tab.page.route("**/_dash-update-component*", lambda route: route.abort())
+    tab.open(SUPPORT, {"preset": "7d"})
+    seen = tab.until(lambda seen: seen.trouble != "")
+    assert seen.trouble == "The server cannot be reached. Check your connection and try again."
+    assert seen.state == "nothing"
+    assert not tab.page.locator("#usage-summary").is_visible()
+    tab.page.unroute("**/_dash-update-component*")
+    complaints = ("ERR_FAILED", "Callback failed: the server did not respond.")
+    assert [line for line in tab.console if not any(each in line for each in complaints)] == []
+    tab.console.clear()
+    tab.page.click("#usage-retry")
+    assert tab.shows(SUPPORT, lambda seen: seen.trouble == "").pressed == ["usage-preset-7d"]
 
 
 WRONG = {
@@ -274,7 +296,7 @@ def test_a_cursor_of_another_workspace_in_a_forged_state_gives_none_of_its_rows(
     for word in (cursor, row[0]):
         answer = replay(tab, forge(word))
         text = json.dumps(answer.json())
-        assert "could not be refreshed" in text
+        assert "Nothing has changed" in text
         assert "starting_after" in text
         assert '"usage-table"' not in text
         assert "Partner catalogue" not in text
