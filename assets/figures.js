@@ -49,6 +49,14 @@
     );
   }
 
+  /* Where there is little room every other name stands below the axis. */
+  const NARROW = 560;
+  function thin(axis) {
+    for (const ticks of ["tickvals", "ticktext"]) {
+      axis[ticks] = axis[ticks].filter((tick, place) => place % 2 === 0);
+    }
+  }
+
   /* Paper is narrower than most windows, and a picture does not shrink by itself. */
   const PAPER = 680;
   function resize(size) {
@@ -102,6 +110,8 @@
       const figure = coloured(picture, sheet);
       figure.layout.font.family = font;
       figure.layout.hoverlabel.font.family = font;
+      const room = document.getElementById("usage-chart").offsetWidth;
+      if (room < NARROW) thin(figure.layout.xaxis);
       const config = { displayModeBar: false, responsive: true };
       const style = { height: figure.layout.height + "px" };
       return {

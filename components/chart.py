@@ -102,15 +102,18 @@ def _sentence(figures: Figures, settings: Settings) -> str:
 
 def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Component:
     """Return the table of steps; each name narrows the page to its step."""
-    columns: list[tuple[str, Sequence[Decimal]]]
+    columns: list[tuple[str, Sequence[Decimal], Decimal]]
     if figures.shares:
-        columns = [(share.label, share.costs) for share in figures.shares]
+        columns = [(share.label, share.costs, share.cost) for share in figures.shares]
     else:
+        included = [sums.included for sums in figures.by_step]
+        on_demand = [sums.on_demand for sums in figures.by_step]
         columns = [
-            ("Included", [sums.included for sums in figures.by_step]),
-            ("On-Demand", [sums.on_demand for sums in figures.by_step]),
+            ("Included", included, figures.sums.included),
+            ("On-Demand", on_demand, figures.sums.on_demand),
         ]
-    columns.append(("Cost", [sums.cost for sums in figures.by_step]))
+    columns.append(("Cost", [sums.cost for sums in figures.by_step], figures.sums.cost))
+    running = figures.running_by_step if figures.running else []
     rows = [
         html.Tr(
             [
@@ -118,12 +121,26 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
                     dcc.Link(name_of(step, figures.unit, settings.zone), href=searches[place]),
                     scope="row",
                 ),
-                *(html.Td(formats.total_dollars(costs[place])) for _, costs in columns),
+                *(_dollars(costs[place]) for _, costs, _ in columns),
                 html.Td(formats.count(figures.by_step[place].executions)),
+                *(_dollars(total) for total in running[place : place + 1]),
             ]
         )
         for place, step in enumerate(figures.steps)
     ]
-    names = [figures.unit.title(), *(name for name, _ in columns), "Executions"]
+    total = [
+        html.Th("Total", scope="row"),
+        *(_dollars(total) for _, _, total in columns),
+        html.Td(formats.count(figures.sums.executions)),
+        *([html.Td()] if running else []),
+    ]
+    names = [figures.unit.title(), *(name for name, _, _ in columns), "Executions"]
+    names += ["Running total"] if running else []
     heads: list[Any] = [html.Th(name, scope="col") for name in names]
-    return html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows)])
+    return html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows), html.Tfoot(html.Tr(total))])
+
+
+def _dollars(amount: Decimal | None) -> Component:
+    if amount is None:
+        return html.Td()
+    return html.Td(formats.total_dollars(amount), title=formats.exact_dollars(amount))

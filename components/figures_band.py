@@ -134,7 +134,7 @@ def _shown(
 ) -> dict[str, Any]:
     searches = searches_of(figures.steps, figures.unit, settings.zone, rest)
     return {
-        "summary": summary.show(figures),
+        "summary": summary.show(figures, settings.zone),
         "limit": limit_band.show(figures, settings),
         "legend": chart.legend(figures),
         "course": chart.course(figures, settings, searches),

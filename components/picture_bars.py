@@ -102,12 +102,15 @@ def _hover(figures: Figures, place: int, zone: tzinfo) -> str:
     ]
     parts = parts or [("Included", sums.included), ("On-Demand", sums.on_demand)]
     lines = [f"{name} {formats.total_dollars(cost)}" for name, cost in parts]
+    running = figures.running_by_step[place]
+    after = [] if running is None else [f"Running total {formats.total_dollars(running)}"]
     return "<br>".join(
         [
             f"<b>{name_of(step, figures.unit, zone)}</b>",
             *lines,
             f"Cost {formats.total_dollars(sums.cost)}",
             formats.counted(sums.executions, "execution"),
+            *after,
         ]
     )
 

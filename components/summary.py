@@ -1,5 +1,6 @@
 """The summary of the whole window: five sums, each beside that of the window before."""
 
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,7 @@ from dash.development.base_component import Component
 
 from components import formats, ids
 from data.figures import Figures
+from data.periods import local_day
 from data.sums import Sums
 
 _NAMES = ("Cost", "Included", "On-Demand", "Executions", "Tokens")
@@ -18,9 +20,10 @@ def layout() -> Component:
     return html.Dl([_cell(name) for name in _NAMES], id=ids.SUMMARY, className="usage-summary")
 
 
-def show(figures: Figures) -> list[Component]:
+def show(figures: Figures, zone: tzinfo) -> list[Component]:
     """Return the cells."""
     sums, earlier = figures.sums, figures.earlier
+    before_it = _before(figures, zone)
     dollars = {"Cost": "cost", "Included": "included", "On-Demand": "on_demand"}
     cells = []
     for name in _NAMES:
@@ -30,14 +33,15 @@ def show(figures: Figures) -> list[Component]:
         write = formats.total_dollars if name in dollars else formats.count
         exact = formats.exact_dollars(now) if name in dollars else None
         notes = _notes(sums) if name == "Cost" else []
-        cells.append(_cell(name, write(now), _change(now, before, write), exact, notes))
+        change = html.Span(_change(now, before, write, figures, zone), title=before_it)
+        cells.append(_cell(name, write(now), change, exact, notes))
     return cells
 
 
 def _cell(
     name: str,
     value: str | None = None,
-    change: str | None = None,
+    change: Component | None = None,
     exact: str | None = None,
     notes: list[Component] | None = None,
 ) -> Component:
@@ -66,8 +70,27 @@ def _note(text: str, reason: str) -> Component:
     return html.Span(text, className="usage-remark", title=reason)
 
 
-def _change(now: Any, before: Any, write: Any) -> str:
+def _change(now: Any, before: Any, write: Any, figures: Figures, zone: tzinfo) -> str:
     if before is None:
         return "no earlier data"
+    if since := _begins_within(figures):
+        return f"from {write(before)} since {formats.day(local_day(since, zone))}"
     percent = formats.percent(Decimal(now), Decimal(before))
     return f"{percent} from {write(before)}".strip()
+
+
+def _before(figures: Figures, zone: tzinfo) -> str | None:
+    """Say what the sums are compared with."""
+    if figures.previous is None or figures.earlier is None:
+        return None
+    compared = f"Compared with {formats.span_in_words(figures.previous, zone)} {zone}"
+    if since := _begins_within(figures):
+        return f"{compared}, in which the first execution started on {formats.minute(since, zone)}"
+    return compared
+
+
+def _begins_within(figures: Figures) -> datetime | None:
+    """Return when executions began, where that was within the window before: it is no measure."""
+    if figures.previous is None or figures.earliest is None:
+        return None
+    return figures.earliest if figures.earliest > figures.previous.start else None

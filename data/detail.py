@@ -24,7 +24,6 @@ from data.totals import Totals
 
 # What no window can show cannot be opened either; a day more at both ends, for the time zones.
 _EVER: Final = Span(datetime(1969, 12, 31, tzinfo=UTC), datetime(9999, 1, 3, tzinfo=UTC))
-_ID_LENGTH_AT_MOST: Final = 255
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -93,7 +92,7 @@ class Detail:
         connection = totals.connection
         one = execution.c.id == row_id
         selected = select_executions(Selection(account.workspace.id, _EVER)).where(one)
-        rows = read_executions(connection, selected) if _is_id(row_id) else None
+        rows = read_executions(connection, selected) if is_text(row_id) else None
         if rows is None or rows.empty:
             raise NotFoundError(
                 "There is no such execution in this workspace. Check its id; the platform may "
@@ -131,11 +130,6 @@ _BESIDE: Final[tuple[ColumnElement[Any], ...]] = (
     sent,
     received,
 )
-
-
-def _is_id(word: str) -> bool:
-    """Tell whether PostgreSQL could hold ``word``; what it could not is not there."""
-    return len(word) <= _ID_LENGTH_AT_MOST and is_text(word)
 
 
 def _duration(started_at: datetime, beside: Any) -> int | None:

@@ -22,10 +22,11 @@ from data.periods import (
     billing_periods_of,
     day_start,
 )
+from data.previous import previous_of
 from data.query import Split, UsageQuery
 from data.selection import Selection
 from data.splits import Share, shares_by
-from data.steps import Unit, previous_of, steps_of, unit_of
+from data.steps import Unit, steps_of, unit_of
 from data.sums import Sums, sums_by, together
 from data.totals import Totals
 
@@ -39,17 +40,25 @@ class Running:
     period: BillingPeriod
     points: Sequence[tuple[datetime, Decimal]]
 
+    def after(self, step: Span) -> Decimal | None:
+        """Return the total at the end of ``step``, as far as it has come; None before it began."""
+        last, total = next(
+            (point for point in reversed(self.points) if point[0] <= step.end), (None, None)
+        )
+        return total if last and last > step.start else None
+
 
 @dataclass(frozen=True)
 class Figures:
     """What a whole window adds up to, and how the account stands.
 
     ``by_step`` has the sums of each of ``steps``, which together are the window; ``shares`` splits
-    their costs. ``earlier`` are the sums of the window ``previous``; None where the workspace has
-    no earlier data. ``crossings`` are the account's in the window. ``crossing`` and
-    ``running_total`` (of the account, in full dollars) are those of ``period``, the billing period
-    that holds the window's last instant. The total is None, and ``running`` is empty, for viewers
-    to whom they would tell of other people's workspaces.
+    their costs. ``earlier`` are the sums of the window ``previous``; ``earliest`` is when the
+    workspace's executions began; both are None where that was not before the window.
+    ``crossings`` are the account's in the window. ``crossing`` and ``running_total`` (of the
+    account, in full dollars) are those of ``period``, the billing period that holds the window's
+    last instant. The total is None, and ``running`` is empty, for viewers to whom they would tell
+    of other people's workspaces.
     """
 
     account: Account
@@ -61,6 +70,7 @@ class Figures:
     shares: Sequence[Share]
     previous: Span | None
     earlier: Sums | None
+    earliest: datetime | None
     crossings: Sequence[Crossing]
     period: BillingPeriod | None
     crossing: Crossing | None
@@ -71,6 +81,14 @@ class Figures:
     def sums(self) -> Sums:
         """The sums of the window."""
         return together(self.by_step)
+
+    @cached_property
+    def running_by_step(self) -> Sequence[Decimal | None]:
+        """The account's running total at the end of each step; None where it is not told."""
+        return [
+            next((each.after(step) for each in self.running if step.start in each.period), None)
+            for step in self.steps
+        ]
 
 
 def figures_of(
@@ -88,8 +106,8 @@ def figures_of(
     extent = extent_of(totals.connection, query.workspace_id, window)
     unit = unit_of(window)
     steps = steps_of(_drawn_part(window, unit, extent, zone), unit, zone) if drawn else [window]
-    previous = previous_of(window, zone)
-    begun, earlier_extent = _earlier(totals, query, previous, zone)
+    previous = previous_of(window, zone, account.as_of)
+    earliest, earlier_extent = _earlier(totals, query, previous, zone)
     last = billing_period(window.end - _MICROSECOND, zone) if window.start < window.end else None
     periods = {
         *billing_periods_of(*extent, zone),
@@ -98,7 +116,7 @@ def figures_of(
     }
     found = crossings.of(totals, account, periods)
     selection = Selection(query.workspace_id, window, query.filters, tuple(found.values()))
-    spans = [previous, *steps] if previous and begun else steps
+    spans = [previous, *steps] if previous and earliest else steps
     sums = sums_by(totals, selection, spans)
     running: list[Running] = []
     running_total = None
@@ -114,6 +132,7 @@ def figures_of(
         shares=shares_by(totals, selection, steps, split),
         previous=previous,
         earlier=sums[0] if len(spans) > len(steps) else None,
+        earliest=earliest,
         crossings=sorted(
             (each for each in found.values() if each.position.started_at in window),
             key=lambda each: each.position,
@@ -140,15 +159,13 @@ def _drawn_part(
 
 def _earlier(
     totals: Totals, query: UsageQuery, previous: Span | None, zone: tzinfo
-) -> tuple[bool, tuple[datetime | None, datetime | None]]:
-    """Tell whether the workspace had executions before the window; which ones, in ``previous``."""
+) -> tuple[datetime | None, tuple[datetime | None, datetime | None]]:
+    """Return when the first execution before the window started, and the ends of ``previous``."""
     if previous is None:
-        return False, (None, None)
-    extent = extent_of(totals.connection, query.workspace_id, previous)
-    if extent != (None, None):
-        return True, extent
+        return None, (None, None)
     ever = Span(day_start(FIRST_DAY, zone), query.window.start)
-    return extent_of(totals.connection, query.workspace_id, ever) != (None, None), extent
+    earliest, _ = extent_of(totals.connection, query.workspace_id, ever)
+    return earliest, extent_of(totals.connection, query.workspace_id, previous)
 
 
 def _running(

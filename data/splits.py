@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from data.cost import shares_of, total_of
 from data.filters import DELETED
 from data.labels import BASE_AND_TOOLS, DELETED_WORKFLOW, OTHER, told_apart
-from data.money import ZERO, trimmed
+from data.money import ZERO, exact, trimmed
 from data.periods import Span
 from data.pieces import OF_SPLITS, Source, pieces_of
 from data.query import Split
@@ -54,6 +54,12 @@ class Share:
     key: str | None
     label: str
     costs: Sequence[Decimal]
+
+    @property
+    def cost(self) -> Decimal:
+        """Its dollars in the whole window."""
+        with exact():
+            return trimmed(sum(self.costs, ZERO))
 
 
 def shares_by(

@@ -182,17 +182,19 @@ def test_the_table_beside_the_picture_has_its_figures_and_leads_where_its_bars_d
     assert not page.is_visible(TABLE)
     page.click("text=Show as a table")
     assert page.is_visible(TABLE)
-    head, *rows = rows_in_table(tab)
-    assert head == ["Day", "Included", "On-Demand", "Cost", "Executions"]
-    assert [row[1:] for row in rows] == [
+    head, *rows, total = rows_in_table(tab)
+    assert head == ["Day", "Included", "On-Demand", "Cost", "Executions", "Running total"]
+    assert [row[1:-1] for row in (*rows, total)] == [
         [
             dollars(sums.included),
             dollars(sums.on_demand),
             dollars(sums.cost),
             f"{sums.executions:,}",
         ]
-        for sums in figures.by_step
+        for sums in (*figures.by_step, figures.sums)
     ]
+    assert figures.running_total is not None
+    assert (rows[-1][-1], total[-1]) == (dollars(figures.running_total), "")
     days = [step.start.astimezone(tab.site.ledger.zone) for step in figures.steps]
     assert [re.sub(" (from|to) .*", "", row[0]) for row in rows] == [
         f"{day.day} {day:%b}" for day in days
@@ -242,11 +244,14 @@ def test_a_split_asks_only_for_the_figures_and_stands_in_the_url(tab: Tab) -> No
     split_by(Split.MODEL, lambda: page.click("#usage-split-model"))
     page.click("text=Show as a table")
     shares = figures_of(tab, FINANCE, seen, Split.MODEL).shares
-    head, *rows = rows_in_table(tab)
-    assert head == ["Day", *(share.label for share in shares), "Cost", "Executions"]
+    head, *rows, total = rows_in_table(tab)
+    names = [share.label for share in shares]
+    assert head == ["Day", *names, "Cost", "Executions", "Running total"]
     for place, row in enumerate(rows):
         costs = [share.costs[place] for share in shares]
-        assert row[1:-1] == [dollars(each) for each in (*costs, sum(costs, Decimal(0)))]
+        assert row[1:-2] == [dollars(each) for each in (*costs, sum(costs, Decimal(0)))]
+    costs = [sum(share.costs, Decimal(0)) for share in shares]
+    assert total[1:-2] == [dollars(each) for each in (*costs, figures.sums.cost)]
     # Turning the page never asks for figures, and keeps the split.
     tab.asked.clear()
     page.click("#usage-next")

@@ -101,6 +101,12 @@ def _check_running(shelf: Platform, figures: Figures, zone: ZoneInfo) -> None:
                 cost for started_at, cost in of_account if running.period.start <= started_at < at
             ]
             assert total == sum(spent, Decimal(0))
+    for step, told in zip(figures.steps, figures.running_by_step, strict=True):
+        if told is not None:
+            period = billing_period(step.start, zone)
+            spent = [cost for at, cost in of_account if period.start <= at < step.end]
+            assert told == sum(spent, Decimal(0))
+    assert bool(figures.running) == any(told is not None for told in figures.running_by_step)
     if figures.period:
         spent = [cost for at, cost in of_account if at in figures.period]
         assert figures.running_total == sum(spent, Decimal(0))
