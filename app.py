@@ -1,6 +1,7 @@
 """The front door: joins settings, ledger and page, and is the command line."""
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -24,8 +25,8 @@ from data.access import Viewer
 from data.engine import connect
 from data.identity import Identity
 from data.ledger import Ledger
-from server import Server, Turns
 from settings import Settings, SettingsError
+from turns import Turns
 from upkeep import COMMANDS, embedded, spoken
 
 _LOG: Final = logging.getLogger("usage")
@@ -101,7 +102,7 @@ def serve(settings: Settings) -> None:
 
 
 def _serve_platform(settings: Settings, url: str) -> None:
-    Server(lambda: _application(settings, connect(url)), settings).run()
+    _run(settings, lambda: _application(settings, connect(url)))
 
 
 def _serve_demo(settings: Settings) -> None:
@@ -114,9 +115,15 @@ def _serve_demo(settings: Settings) -> None:
         # The demo viewer is whoever presents no credential; one that is presented counts, so that
         # an example portal can be tried on the demo.
         viewer = Viewer(demo.DEMO_VIEWER_ID)
-        Server(
-            lambda: _application(settings, connect(demo.reader_url(url)), viewer), settings
-        ).run()
+        _run(settings, lambda: _application(settings, connect(demo.reader_url(url)), viewer))
+
+
+def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
+    # What it says is in the settings; gunicorn would read it as it is imported, and its way.
+    os.environ.pop("WEB_CONCURRENCY", None)
+    from server import Server  # noqa: PLC0415
+
+    Server(make_app, settings).run()
 
 
 def _application(settings: Settings, engine: Engine, otherwise: Viewer | None = None) -> Any:

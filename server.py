@@ -1,116 +1,29 @@
-"""The web server: processes with threads, in which every request waits its turn at the database."""
+"""The web server: processes with threads.
+
+gunicorn reads WEB_CONCURRENCY as it is imported, and so this is imported once it has been checked.
+"""
 
 import socket
 import struct
-from collections import deque
-from collections.abc import Callable, Iterable
-from threading import Event, Lock
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
-from flask import request
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import LimitRequestLine
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
-from werkzeug.wsgi import ClosingIterator
 
-from data.access import Viewer
-from data.engine import POOL_SIZE
-from data.errors import UnavailableError
+from api.errors import told
 from settings import Settings
-
-# One session is left for the question whether the database answers at all.
-TURNS: Final = POOL_SIZE - 1
-WAITING: Final = 64
-PATIENCE_SECONDS: Final = 2.0
+from turns import TURNS, WAITING
 
 # Threads that no turn can hold, so that health, files and refusals are answered at once.
 _SPARE_THREADS: Final = 9
-_TURN: Final = "usage.turn"
+# gunicorn goes no further; a page of many filters, whose cursor repeats them, needs half of it.
+_ADDRESS_AT_MOST: Final = 8190
 _SENDS_WITHIN_SECONDS: Final = 5
 _READS_WITHIN_SECONDS: Final = 60
-
-
-class Turns:
-    """Lets as many requests at the database as it has sessions for; the others wait in line.
-
-    The line is first come, first served, ``waiting`` long at most. Whoever finds no place in it, or
-    stands in it for ``patience`` seconds, is refused with an UnavailableError.
-    """
-
-    def __init__(
-        self, turns: int = TURNS, waiting: int = WAITING, patience: float = PATIENCE_SECONDS
-    ) -> None:
-        self._free = turns
-        self._places = waiting
-        self._patience = patience
-        self._line: deque[Event] = deque()
-        self._lock = Lock()
-
-    def before(self, identify: Callable[[], Viewer]) -> Callable[[], Viewer]:
-        """Return an ``identify`` that waits for the request's turn: nobody asks anything sooner."""
-
-        def identify_in_turn() -> Viewer:
-            self.begin(request.environ)
-            return identify()
-
-        return identify_in_turn
-
-    def begin(self, environ: dict[str, Any]) -> None:
-        """Wait for the turn of a request, once."""
-        if _TURN not in environ:
-            self.take()
-            environ[_TURN] = True
-
-    def over(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """Return ``application`` (WSGI), in which a turn ends when its answer was sent or left."""
-
-        def in_turn(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            try:
-                answer = application(environ, start_response)
-            except BaseException:
-                if _TURN in environ:
-                    self.give_back()
-                raise
-            return ClosingIterator(answer, self.give_back) if _TURN in environ else answer
-
-        return in_turn
-
-    @property
-    def waiting(self) -> int:
-        """How many stand in line."""
-        return len(self._line)
-
-    def take(self) -> None:
-        """Wait for a turn; raises UnavailableError where that would take too long."""
-        with self._lock:
-            if self._free:
-                self._free -= 1
-                return
-            if self.waiting >= self._places:
-                raise _overloaded()
-            turn = Event()
-            self._line.append(turn)
-        if turn.wait(self._patience):
-            return
-        with self._lock:
-            if turn.is_set():  # it came at the last moment
-                return
-            self._line.remove(turn)
-        raise _overloaded()
-
-    def give_back(self) -> None:
-        """End a turn; the next in line has it."""
-        with self._lock:
-            if self._line:
-                self._line.popleft().set()
-            else:
-                self._free += 1
-
-
-def _overloaded() -> UnavailableError:
-    return UnavailableError(
-        "Too many are asking at once. Try again in a moment.", code="overloaded"
-    )
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -125,6 +38,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             ):
                 conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
         return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Refuse an address that is too long as the API refuses; the rest is gunicorn's to say."""
+        if not isinstance(exc, LimitRequestLine):
+            super().handle_error(req, client, addr, exc)
+            return
+        body = told(
+            414,
+            "address_too_long",
+            f"The address is longer than {_ADDRESS_AT_MOST:,} characters. Send fewer filters.",
+        ).encode()
+        head = (
+            "HTTP/1.1 414 URI Too Long\r\nConnection: close\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        write_nonblock(client, head.encode() + body)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -141,6 +70,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         options = {
             "bind": address,
             "worker_class": Worker,
+            "workers": self._settings.processes,
+            "limit_request_line": _ADDRESS_AT_MOST,
             "threads": TURNS + WAITING + _SPARE_THREADS,
             "graceful_timeout": 5,
             "loglevel": "warning",

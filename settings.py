@@ -5,10 +5,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from data.engine import conninfo_of
 
 
 class SettingsError(Exception):
@@ -17,8 +19,10 @@ class SettingsError(Exception):
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable():
         raise ValueError("must be a URL that begins with http:// or https://")
+    if " " in value or parts.port == 0:  # a port beyond the last one is a ValueError by itself
+        raise ValueError("must be a URL without blanks, with a port from 1 to 65535 if any")
     return value
 
 
@@ -39,6 +43,10 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 _ORIGIN: Final = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 _LAST_PORT: Final = 65535
 _USUAL_PORTS: Final = {"http": "80", "https": "443"}
+
+_PREFIX: Final = re.compile(r"/([A-Za-z0-9._~-]+/)*")
+# Names of files beside the zones: this machine's own, and what a fresh one has.
+_NO_ZONES: Final = {"localtime", "Factory"}
 
 _DATABASE_SCHEMES: Final = ("postgres://", "postgresql://", "postgresql+psycopg://")
 
@@ -91,6 +99,13 @@ class Settings(BaseSettings):
         default="/",
         alias="USAGE_URL_PREFIX",
         description="path prefix behind a reverse proxy",
+    )
+    processes: int = Field(
+        default=1,
+        alias="WEB_CONCURRENCY",
+        ge=1,
+        le=64,
+        description="how many processes serve, each with its own line and sessions",
     )
 
     better_auth_secret: str | None = Field(
@@ -175,15 +190,22 @@ class Settings(BaseSettings):
     def _postgres(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(_DATABASE_SCHEMES):
             raise ValueError(f"must begin with one of {', '.join(_DATABASE_SCHEMES)}")
+        if value is not None:
+            conninfo_of(value)
         return value
 
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("must be an IANA time zone such as Europe/Berlin") from None
+        if value not in available_timezones() - _NO_ZONES:
+            raise ValueError("must be an IANA time zone such as Europe/Berlin")
+        return value
+
+    @field_validator("app_url")
+    @classmethod
+    def _a_base(cls, value: str | None) -> str | None:
+        if value is not None and ("?" in value or "#" in value):
+            raise ValueError("must be a base to which paths are added, without ? and #")
         return value
 
     @field_validator("spending_url")
@@ -196,9 +218,12 @@ class Settings(BaseSettings):
     @field_validator("url_prefix")
     @classmethod
     def _slashes(cls, value: str) -> str:
-        if not value.startswith("/"):
-            raise ValueError("must begin with a slash, such as /usage/")
-        return value if value.endswith("/") else value + "/"
+        prefix = value if value.endswith("/") else value + "/"
+        if not _PREFIX.fullmatch(prefix) or {".", "..", "api"} & set(prefix.split("/")):
+            raise ValueError(
+                "must begin with a slash and be a plain path, such as /usage/, other than /api/"
+            )
+        return prefix
 
     @classmethod
     def read(cls) -> Self:

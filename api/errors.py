@@ -36,12 +36,17 @@ def not_found() -> Response:
     )
 
 
-def _response(status: int, code: str, message: str, param: str | None) -> Response:
+def told(status: int, code: str, message: str, param: str | None = None) -> str:
+    """Return the body of a refusal."""
     whose = {401: ErrorType.AUTHENTICATION}.get(status, ErrorType.INVALID_REQUEST)
     if status >= 500:
         whose = ErrorType.API
     trouble = Trouble(type=whose, code=code, message=message, param=param)
-    response = Response(Error(error=trouble).model_dump_json(), status, mimetype="application/json")
+    return Error(error=trouble).model_dump_json()
+
+
+def _response(status: int, code: str, message: str, param: str | None) -> Response:
+    response = Response(told(status, code, message, param), status, mimetype="application/json")
     if status == 401:
         response.headers["WWW-Authenticate"] = 'ApiKey realm="usage", header="X-API-Key"'
     if status == 503:

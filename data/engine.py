@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import QueryCanceled, UndefinedTable
 from sqlalchemy import Connection, Engine, Row, Select, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
@@ -14,6 +15,7 @@ from data.errors import UnavailableError
 
 STATEMENT_TIMEOUT_SECONDS: Final = 10
 POOL_SIZE: Final = 8
+_LAST_PORT: Final = 65535
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _POOL_WAIT_SECONDS: Final = 5
 
@@ -29,13 +31,31 @@ _SESSION: Final = f"""
 """
 
 
+def conninfo_of(url: str) -> str:
+    """Return ``url`` as libpq reads it; a ValueError says what to mend, and never a password."""
+    conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    try:
+        parts = conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        raise ValueError(
+            "must be a URL such as postgresql://user:password@host:5432/database, with % written "
+            "as %25"
+        ) from None
+    ports = str(parts.get("port") or "").split(",")
+    if len(ports) > 1 and len(ports) != len(str(parts.get("host") or "").split(",")):
+        raise ValueError("must have one port, or one for each host")
+    if any(port and not (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports):
+        raise ValueError(f"must have ports from 1 to {_LAST_PORT}")
+    return conninfo
+
+
 def connect(url: str) -> Engine:
     """Return an engine whose every transaction is one read-only snapshot.
 
     ``url`` is a libpq URL, with several hosts if need be; ``postgresql+psycopg://`` works too. No
     connection is made yet.
     """
-    conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    conninfo = conninfo_of(url)
 
     def dial() -> psycopg.Connection[Any]:
         connection = psycopg.connect(

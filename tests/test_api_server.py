@@ -245,6 +245,16 @@ def test_paths_are_read_as_they_were_sent(server: Served) -> None:
         assert json.loads(body)["error"]["code"] == "endpoint_unknown"
 
 
+def test_an_address_may_be_long_and_one_that_is_too_long_is_told_so(server: Served) -> None:
+    path = "/api/billing/usage?starting_after="
+    for length, status in ((8100, " 400 "), (8200, " 414 ")):
+        word = "x" * (length - len(path))
+        head, body = _raw(server.port, f"GET {path}{word} HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert status in head.split("\r\n")[0] + " "
+        assert json.loads(body)["error"]["type"] == "invalid_request_error"
+    assert json.loads(body)["error"]["code"] == "address_too_long"
+
+
 def _peak(process: psutil.Process) -> int:
     """Return the most memory that was resident, in bytes; now, where the system keeps no peak."""
     try:
