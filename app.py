@@ -16,6 +16,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import api
 import components
+import guard
 import headers
 import pages
 from auth import embed, identify_by
@@ -51,6 +52,7 @@ def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer
         app.server.wsgi_app = DispatcherMiddleware(
             app.server.wsgi_app, {settings.url_prefix.rstrip("/"): app.server.wsgi_app}
         )
+    guard.register(app)
     pages.register(app, ledger, identify, settings)
     api.register(app.server, ledger, identify, settings)
     components.register(app, ledger, identify, settings)

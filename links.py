@@ -37,9 +37,14 @@ def spending_url(template: str, workspace_id: str) -> str:
     return template.replace("{workspace_id}", quote(workspace_id, safe=""))
 
 
-def params_in(search: Any) -> dict[str, list[str]]:
+def readable(sent: Any) -> str:
+    """Return what a browser sent as a text that can be encoded: half a character is none."""
+    return str(sent or "").encode(errors="replace").decode()
+
+
+def params_in(search: str) -> dict[str, list[str]]:
     """Read a query string as it came, with every value of every parameter."""
-    return parse_qs(str(search or "").removeprefix("?"), keep_blank_values=True)
+    return parse_qs(search.removeprefix("?"), keep_blank_values=True)
 
 
 def params_of(stored: Any) -> dict[str, list[str]]:

@@ -18,7 +18,9 @@ from links import usage_path, workspace_in
 from settings import Settings
 
 # What Dash serves itself: its callbacks, its scripts, this product's assets.
-_DASH: Final = re.compile(r"_dash-|assets/|_favicon\.ico$|_reload-hash$")
+_DASH: Final = re.compile(
+    r"_dash-(layout|dependencies|update-component)$|_dash-component-suites/.|assets/.|_favicon\.ico$"
+)
 _ASSETS: Final = Path(__file__).parent / "assets"
 _PLOTLY: Final = "vendor/plotly-basic.min.js"
 # Beside every 503.

@@ -24,7 +24,7 @@ from data.filters import FILTER_PARAMS
 from data.ledger import Ledger
 from data.params import one_of
 from data.query import Split, UsageQuery
-from links import params_in, params_of
+from links import params_in, params_of, readable
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         except UsageError as error:
             return _failed(error)
         filters = {name: words for name, words in asked.items() if name in FILTER_PARAMS}
-        frame, _ = framed(params_in(search))
+        frame, _ = framed(params_in(readable(search)))
         return _shown(figures, chosen, filters | frame, settings) | {
             "offers": filter_bar.offer(options, query.filters.params())
         }

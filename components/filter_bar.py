@@ -148,6 +148,11 @@ def _same(words: Sequence[str]) -> list[dict[str, str]]:
 
 def _with(options: Any, chosen: Sequence[str]) -> list[Any]:
     """Add what is chosen and not on offer: the control forgets what it does not know."""
-    found = list(options) if isinstance(options, list) else []
-    known = {option.get("value") for option in found if isinstance(option, dict)}
+    found = [each for each in options if _is_option(each)] if isinstance(options, list) else []
+    known = {option["value"] for option in found}
     return found + _same([word for word in chosen if word not in known])
+
+
+def _is_option(sent: Any) -> bool:
+    """Tell whether what a browser sent back is an option as ``offer`` makes them."""
+    return isinstance(sent, dict) and isinstance(sent.get("value"), str)

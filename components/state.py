@@ -89,7 +89,8 @@ def pinned_by(asked: dict[str, list[str]], shown: dict[str, Any]) -> dict[str, l
 
 def search_of(asked: Mapping[str, list[str]], frame: Mapping[str, str]) -> str:
     """Write the query string of a question and of how the page is shown."""
-    return f"?{urlencode({**asked, **frame}, doseq=True)}"
+    # What is no text is refused when it is read; here it must not get in the way.
+    return f"?{urlencode({**asked, **frame}, doseq=True, errors='replace')}"
 
 
 def stored(view: View) -> dict[str, Any]:

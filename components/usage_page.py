@@ -40,7 +40,7 @@ from data.access import Viewer
 from data.errors import BadRequestError, UnavailableError, UsageError
 from data.ledger import Ledger
 from data.periods import local_day
-from links import params_in, params_of, workspace_in
+from links import params_in, params_of, readable, workspace_in
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -134,14 +134,15 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     ) -> dict[str, Any]:
         del question, clicks
         shown = screen["shown"] if isinstance(screen["shown"], dict) else {}
-        frame, params = framed(params_in(screen["search"]))
+        address = readable(screen["search"])
+        frame, params = framed(params_in(address))
         clicked = list(ctx.triggered_prop_ids.values())
         if set(clicked) == {ids.RANGE} and None in days:
             half: dict[str, Any] = _unchanged(outputs)
             return half | {"toolbar": _days_again(shown)}
         asked = asked_by(clicked, params, days, filter_bar.chosen_in(values), shown)
         pinned = pinned_by(asked, shown) if set(clicked) <= _KEEP_WINDOW and clicked else None
-        written = screen["search"] if asked == params else search_of(asked, frame)
+        written = address if asked == params else search_of(asked, frame)
         try:
             view = answer(
                 ledger,
@@ -153,7 +154,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
                 settings=settings,
             )
         except UsageError as error:
-            failed = _failed(outputs, error, shown) | {"answered": screen["search"]}
+            failed = _failed(outputs, error, shown) | {"answered": address}
             if isinstance(error, UnavailableError):
                 # So that trying again asks for this, not for what was there before.
                 failed |= {"search": written, "answered": written}

@@ -14,9 +14,17 @@ def call(
     trigger: str = "",
     **request: Any,
 ) -> TestResponse:
-    """Ask for ``output``, such as ``usage-table.data``, with ``values`` by id and property.
+    """Ask for ``output`` as the page does; ``request`` goes with the request as it is."""
+    asked = question(client, output, values, trigger)
+    return client.post("/_dash-update-component", json=asked, **request)
 
-    What is not among them is null; ``request`` goes with the request as it is.
+
+def question(
+    client: FlaskClient, output: str, values: Mapping[str, Any], trigger: str = ""
+) -> dict[str, Any]:
+    """Return what the page sends for ``output``, such as ``usage-table.data``.
+
+    ``values`` are by id and property; what is not among them is null.
     """
     listed = client.get("/_dash-dependencies").get_json()
     names, callback = next(
@@ -32,16 +40,12 @@ def call(
         ]
         for of in ("inputs", "state")
     }
-    return client.post(
-        "/_dash-update-component",
-        json={
-            "output": callback["output"],
-            "outputs": [{"id": name, "property": value} for name, _, value in outputs],
-            "changedPropIds": [trigger] if trigger else [],
-            **given,
-        },
-        **request,
-    )
+    return {
+        "output": callback["output"],
+        "outputs": [{"id": name, "property": value} for name, _, value in outputs],
+        "changedPropIds": [trigger] if trigger else [],
+        **given,
+    }
 
 
 def call_page(

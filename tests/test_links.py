@@ -1,4 +1,4 @@
-from links import log_url, params_in, params_of, usage_path, workspace_in
+from links import log_url, params_in, params_of, readable, usage_path, workspace_in
 
 
 def test_an_address_and_its_workspace_are_each_others_inverse() -> None:
@@ -25,7 +25,11 @@ def test_other_paths_have_no_workspace() -> None:
 
 def test_a_query_string_keeps_every_value_of_every_parameter() -> None:
     assert params_in("?a=1&a=2&b=") == {"a": ["1", "2"], "b": [""]}
-    assert params_in("") == params_in(None) == {}
+    assert params_in("") == {}
+
+
+def test_what_a_browser_sends_can_be_sent_back() -> None:
+    assert [readable(sent) for sent in (None, "?q=é", "?q=\ud800", 7)] == ["", "?q=é", "?q=?", "7"]
 
 
 def test_what_a_browser_sends_back_is_read_as_text_only() -> None:
