@@ -97,7 +97,8 @@ class UsageSeries(Answer):
     unit: Unit
     split: Split
     steps: list[SpanSums] = Field(
-        description="By the month, from the first to the last one with executions."
+        description="By the month, from the first to the last one with executions; over a century "
+        "apart, only those with executions."
     )
     shares: list[Share] = Field(
         description="Split by workflow or model: the dearest, Other, and what no model accounts "

@@ -21,6 +21,7 @@ _DAY: Final = timedelta(hours=26)
 # So many are read one by one; a span with more is cut once more. As many as a page has, so that
 # finding the Crossing weighs no more than showing it.
 _FEW_EXECUTIONS: Final = 100
+_FEW_PERIODS: Final = 24
 _REMEMBERED: Final = 10_000
 
 
@@ -63,12 +64,16 @@ class Crossings:
     ) -> dict[BillingPeriod, tuple[Span, Decimal]]:
         """Find a short span in which each period's total passes the limit, and the total before."""
         narrow = {}
-        before: dict[BillingPeriod, Decimal] = {}
+        before = dict.fromkeys(periods, ZERO)
         spans: dict[BillingPeriod, list[Span]] = {}
-        for period in periods:
-            before[period] = ZERO
+        for period in before:
             seen = self._seen.get((account.workspace_ids, period))
-            spans[period] = _up_to(seen, period) if seen else days_of(period, self.zone)
+            # Of many most have none, and need no look at their days.
+            if seen:
+                spans[period] = _up_to(seen, period)
+            else:
+                many = len(before) > _FEW_PERIODS
+                spans[period] = [period] if many else days_of(period, self.zone)
         while spans:
             finer = {}
             for period, rows in _sums(totals, account, spans).items():

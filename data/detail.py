@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, select, true
+from sqlalchemy import ColumnElement, Connection, case, select, true
 
 from data.access import Account
 from data.allowance import Crossing, classify
@@ -17,13 +17,11 @@ from data.executions import Execution, costs_in, executions_of, read_executions,
 from data.filters import is_text
 from data.money import ZERO, exact, trimmed
 from data.paging import Position
-from data.periods import BillingPeriod, Span, billing_period
+from data.periods import EVER, BillingPeriod, Span, billing_period
 from data.schema import execution
-from data.selection import Selection
+from data.selection import Selection, between
 from data.totals import Totals
 
-# What no window can show cannot be opened either; a day more at both ends, for the time zones.
-_EVER: Final = Span(datetime(1969, 12, 31, tzinfo=UTC), datetime(9999, 1, 3, tzinfo=UTC))
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -91,7 +89,7 @@ class Detail:
         """
         connection = totals.connection
         one = execution.c.id == row_id
-        selected = select_executions(Selection(account.workspace.id, _EVER)).where(one)
+        selected = select_executions(Selection(account.workspace.id, EVER)).where(one)
         rows = read_executions(connection, selected) if is_text(row_id) else None
         if rows is None or rows.empty:
             raise NotFoundError(
@@ -125,7 +123,8 @@ class Detail:
 
 
 _BESIDE: Final[tuple[ColumnElement[Any], ...]] = (
-    execution.c.ended_at,
+    # An end such as infinity is none.
+    case((between(execution.c.ended_at, EVER), execution.c.ended_at)).label("ended_at"),
     execution.c.total_duration_ms,
     sent,
     received,

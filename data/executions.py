@@ -1,7 +1,7 @@
 """The statements about executions: which rows, in which order, how many, their sums."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -10,13 +10,17 @@ from sqlalchemy import Connection, Select, func, select
 
 from data.cost import models, tokens, total
 from data.errors import BadRequestError
+from data.filters import is_text
 from data.labels import UsageType
 from data.money import ZERO
 from data.paging import Cursor, Direction, Position
-from data.periods import Span
+from data.periods import EVER, BillingPeriod, Span, billing_period, billing_periods_of
 from data.query import UsageQuery
 from data.schema import execution, workflow
 from data.selection import Selection, ledger_id, newer_than, older_than, starts_in
+
+_CENTURY: Final = timedelta(days=36525)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 _OLDEST_FIRST: Final = (execution.c.started_at, ledger_id)
 NEWEST_FIRST: Final = (execution.c.started_at.desc(), ledger_id.desc())
@@ -75,7 +79,7 @@ def position_of(connection: Connection, query: UsageQuery) -> Position | None:
     if isinstance(query.cursor, Cursor):
         return query.cursor.position
     row = None
-    if query.cursor.isprintable():
+    if is_text(query.cursor):
         row = connection.execute(
             select(execution.c.started_at, execution.c.id).where(
                 Selection(query.workspace_id, query.window).condition,
@@ -144,12 +148,31 @@ def extent_of(
     return found.first, found.last
 
 
+def periods_in_use(
+    connection: Connection,
+    workspace_id: str,
+    extent: tuple[datetime | None, datetime | None],
+    zone: tzinfo,
+) -> list[BillingPeriod]:
+    """Return the billing periods from that of the first execution to that of the last.
+
+    ``extent`` is when they started. Of centuries, which a wrong clock makes, only the periods that
+    have executions are returned.
+    """
+    start, last = extent
+    if start is None or last is None or last - start < _CENTURY:
+        return billing_periods_of(start, last, zone)
+    periods = []
+    while start is not None:
+        periods.append(billing_period(start, zone))
+        later = Span(periods[-1].end, max(periods[-1].end, last + _MICROSECOND))
+        start, _ = extent_of(connection, workspace_id, later)
+    return periods
+
+
 def latest_start(connection: Connection, workspace_id: str) -> datetime | None:
-    """Return when the workspace's last execution started."""
-    found: datetime | None = connection.execute(
-        select(func.max(execution.c.started_at)).where(execution.c.workspace_id == workspace_id)
-    ).scalar_one()
-    return found
+    """Return when the last execution of the workspace started that a window can show."""
+    return extent_of(connection, workspace_id, EVER)[1]
 
 
 def costs_in(connection: Connection, workspace_ids: Sequence[str], span: Span) -> pd.DataFrame:

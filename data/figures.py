@@ -11,7 +11,7 @@ from typing import Final
 from data.access import Account
 from data.allowance import Crossing
 from data.crossings import Crossings
-from data.executions import extent_of
+from data.executions import extent_of, periods_in_use
 from data.money import ZERO, exact, trimmed
 from data.periods import (
     FIRST_DAY,
@@ -19,14 +19,14 @@ from data.periods import (
     Span,
     Window,
     billing_period,
-    billing_periods_of,
+    billing_periods,
     day_start,
 )
 from data.previous import previous_of
 from data.query import Split, UsageQuery
 from data.selection import Selection
 from data.splits import Share, shares_by
-from data.steps import Unit, steps_of, unit_of
+from data.steps import Unit, parts_of, steps_of, unit_of
 from data.sums import Sums, sums_by, together
 from data.totals import Totals
 
@@ -104,14 +104,18 @@ def figures_of(
     """Read the figures of a window in one snapshot; not ``drawn``, it is one single step."""
     zone, window = crossings.zone, query.window
     extent = extent_of(totals.connection, query.workspace_id, window)
+    in_use = periods_in_use(totals.connection, query.workspace_id, extent, zone)
     unit = unit_of(window)
-    steps = steps_of(_drawn_part(window, unit, extent, zone), unit, zone) if drawn else [window]
+    steps: Sequence[Span] = [window]
+    if drawn:
+        by_month = unit is Unit.MONTH
+        steps = parts_of(window, in_use) if by_month else steps_of(window, unit, zone)
     previous = previous_of(window, zone, account.as_of)
     earliest, earlier_extent = _earlier(totals, query, previous, zone)
     last = billing_period(window.end - _MICROSECOND, zone) if window.start < window.end else None
     periods = {
-        *billing_periods_of(*extent, zone),
-        *billing_periods_of(*earlier_extent, zone),
+        *in_use,
+        *periods_in_use(totals.connection, query.workspace_id, earlier_extent, zone),
         *([last] if last else []),
     }
     found = crossings.of(totals, account, periods)
@@ -142,19 +146,6 @@ def figures_of(
         running_total=running_total,
         running=running,
     )
-
-
-def _drawn_part(
-    window: Window, unit: Unit, extent: tuple[datetime | None, datetime | None], zone: tzinfo
-) -> Span:
-    """Return what is cut into steps: of years, the first to the last month in use."""
-    first, last = extent
-    if unit is not Unit.MONTH:
-        return window
-    if first is None or last is None:
-        return Span(window.start, window.start)
-    months = billing_periods_of(first, last, zone)
-    return Span(max(months[0].start, window.start), min(months[-1].end, window.end))
 
 
 def _earlier(
@@ -198,7 +189,7 @@ def _edges(
         return {last: [last.start, last.end]}
     until = _until(account, steps)
     told = {until, *(step.start for step in steps if step.start <= until)}
-    periods = [*billing_periods_of(steps[0].start, steps[-1].end - _MICROSECOND, zone)]
+    periods = billing_periods([step.start for step in steps], zone)
     edges = {
         period: {period.start, *(edge for edge in told if period.start < edge <= period.end)}
         for period in periods

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 import pandas as pd
@@ -21,6 +21,7 @@ from data.executions import (
     extent_of,
     latest_start,
     page_rows,
+    periods_in_use,
     position_of,
     select_executions,
 )
@@ -30,7 +31,7 @@ from data.labelled import labelled, select_labelled
 from data.labels import rfc3339
 from data.options import Options, options_of
 from data.paging import Cursor
-from data.periods import Window, billing_periods, billing_periods_of
+from data.periods import Window, billing_periods
 from data.query import Split, UsageQuery
 from data.rollup.trust import is_installed
 from data.selection import Selection
@@ -39,7 +40,6 @@ from data.totals import Totals
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MICROSECOND: Final = timedelta(microseconds=1)
 _EXPORT_BATCH: Final = 1000
 
 
@@ -139,7 +139,7 @@ class Ledger:
         crossings: Iterable[Crossing] = ()
         if labelled or query.filters.usage_type:
             extent = extent_of(totals.connection, query.workspace_id, query.window)
-            periods = billing_periods_of(*extent, self.zone)
+            periods = periods_in_use(totals.connection, query.workspace_id, extent, self.zone)
             crossings = self._crossings.of(totals, account, periods).values()
         return Selection(query.workspace_id, query.window, query.filters, tuple(crossings))
 

@@ -67,6 +67,10 @@ class BillingPeriod(Span):
     month: date
 
 
+# What any window can show: a day more than FIRST_DAY to LAST_DAY at both ends, for the time zones.
+EVER: Final = Span(datetime(1969, 12, 31, tzinfo=UTC), datetime(9999, 1, 3, tzinfo=UTC))
+
+
 @lru_cache(maxsize=4096)
 def day_start(day: date, zone: tzinfo) -> datetime:
     """Return the earliest instant (UTC) at which the calendar in ``zone`` shows ``day`` or later.

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
-from data.periods import FIRST_DAY, Span, billing_period, billing_periods_of, day_start, local_day
+from data.periods import FIRST_DAY, Span, billing_period, day_start, local_day
 
 _DAY: Final = timedelta(days=1)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _MONTHS_A_YEAR: Final = 12
 
 
@@ -55,9 +54,12 @@ def _months(window: Span, zone: tzinfo) -> int:
         return 0
     if window.end <= month.end:
         return 1
-    last = window.end - _MICROSECOND
-    whole = window.end == billing_period(last, zone).end
-    return len(billing_periods_of(window.start, last, zone)) if whole else 0
+    after = billing_period(window.end, zone)
+    return _number(after.month) - _number(month.month) if window.end == after.start else 0
+
+
+def _number(month: date) -> int:
+    return month.year * _MONTHS_A_YEAR + month.month - 1
 
 
 def _days_before(instant: datetime, zone: tzinfo, days: int) -> datetime:
@@ -67,7 +69,7 @@ def _days_before(instant: datetime, zone: tzinfo, days: int) -> datetime:
 def _months_before(instant: datetime, zone: tzinfo, months: int) -> datetime:
     """Return the same time of the same day of an earlier month, or that month's end."""
     own = local_day(instant, zone)
-    year, month = divmod(own.year * _MONTHS_A_YEAR + own.month - 1 - months, _MONTHS_A_YEAR)
+    year, month = divmod(_number(own) - months, _MONTHS_A_YEAR)
     first = date(year, month + 1, 1)
     try:
         return _same_time(instant, zone, first.replace(day=own.day))

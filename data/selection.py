@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, FromClause, and_, false, func, not_, or_
 
@@ -74,9 +74,14 @@ class Selection:
             yield on_demand if filters.usage_type is UsageType.ON_DEMAND else not_(on_demand)
 
 
+def between(instant: ColumnElement[Any], span: Span) -> ColumnElement[bool]:
+    """Return the condition that ``instant`` lies in ``span``."""
+    return and_(instant >= span.start, instant < span.end)
+
+
 def starts_in(span: Span) -> ColumnElement[bool]:
     """Return the condition that an execution started in ``span``."""
-    return and_(execution.c.started_at >= span.start, execution.c.started_at < span.end)
+    return between(execution.c.started_at, span)
 
 
 def since(crossing: Crossing) -> ColumnElement[bool]:

@@ -3,16 +3,14 @@
 Standard library only, like the rules of time that it follows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import timedelta, tzinfo
 from enum import StrEnum
-from itertools import pairwise
 from typing import Final
 
-from data.periods import Span, billing_periods_of, day_start, days_of, local_day, slices
+from data.periods import Span, day_start, days_of, local_day, slices
 
 _HOUR: Final = timedelta(hours=1)
-_MICROSECOND: Final = timedelta(microseconds=1)
 # A day or two, also where the clock is set back in them.
 _BY_HOUR_AT_MOST: Final = timedelta(hours=50)
 _BY_DAY_AT_MOST: Final = timedelta(days=400)
@@ -35,19 +33,17 @@ def unit_of(window: Span) -> Unit:
 
 
 def steps_of(window: Span, unit: Unit, zone: tzinfo) -> list[Span]:
-    """Cut ``window`` into steps of the calendar in ``zone``; an empty one has none."""
+    """Cut ``window`` into days or hours of the calendar in ``zone``; an empty one has none."""
     if window.start == window.end:
         return []
     if unit is Unit.DAY:
         return days_of(window, zone)
-    if unit is Unit.MONTH:
-        months = billing_periods_of(window.start, window.end - _MICROSECOND, zone)
-        return _within(window, months)
     first_day = day_start(local_day(window.start, zone), zone)
     days = days_of(Span(first_day, window.end), zone)
-    return _within(window, [hour for day in days for hour in slices(day, _HOUR)])
+    return parts_of(window, [hour for day in days for hour in slices(day, _HOUR)])
 
 
-def _within(window: Span, steps: Sequence[Span]) -> list[Span]:
-    edges = sorted({window.start, window.end, *(s.start for s in steps if s.start in window)})
-    return [Span(*ends) for ends in pairwise(edges)]
+def parts_of(window: Span, spans: Iterable[Span]) -> list[Span]:
+    """Return what of each of ``spans`` lies in ``window``."""
+    parts = [(max(span.start, window.start), min(span.end, window.end)) for span in spans]
+    return [Span(start, end) for start, end in parts if start < end]

@@ -14,7 +14,7 @@ from components import chart, limit_band, picture, summary
 from components.step_words import name_of, searches_of
 from data.access import Viewer
 from data.figures import Figures
-from data.periods import Span, Window
+from data.periods import Span, Window, billing_period
 from data.query import Split, UsageQuery
 from data.steps import Unit, steps_of
 from settings import Settings
@@ -173,7 +173,7 @@ def test_steps_are_named_in_the_zone_and_where_the_window_cuts_them() -> None:
         "25 Oct 02:00 (+02:00)–02:00 (+01:00) Europe/Berlin",
         "25 Oct 02:00 (+01:00)–03:00 Europe/Berlin",
     ]
-    [month] = steps_of(Span(utc("2026-09-30 22:00"), utc("2026-10-31 23:00")), Unit.MONTH, zone)
+    month = billing_period(utc("2026-09-30 22:00"), zone)
     assert name_of(month, Unit.MONTH, zone) == "Oct 2026"
 
 

@@ -230,6 +230,14 @@ def test_an_execution_of_a_workspace_that_the_viewer_may_not_see_is_no_workspace
         assert refusal.value.param == "workspaceId"
 
 
+@pytest.mark.parametrize("end", ["infinity", "-infinity", "294276-01-01", "0001-01-01"])
+def test_an_end_that_no_calendar_knows_is_none(platform: Platform, end: str) -> None:
+    platform.account(1)
+    platform.runs([Run("odd", NOON)])
+    platform.sql("UPDATE workflow_execution_logs SET ended_at = CAST(:end AS timestamp)", end=end)
+    assert opened(platform, "odd").ended_at is None
+
+
 @pytest.mark.parametrize("row_id", ["two\nlines", "'\"%s:x\\", "é", " ", "x" * 2000])
 def test_ids_of_rows_can_be_any_text(platform: Platform, row_id: str) -> None:
     platform.account(1)

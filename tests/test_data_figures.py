@@ -1,6 +1,7 @@
 """The figures of a window agree to the last digit with its rows, under every filter and window."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -110,6 +111,25 @@ def _check_running(shelf: Platform, figures: Figures, zone: ZoneInfo) -> None:
     if figures.period:
         spent = [cost for at, cost in of_account if at in figures.period]
         assert figures.running_total == sum(spent, Decimal(0))
+
+
+def test_a_clock_that_was_wrong_by_centuries_costs_no_time(platform: Platform) -> None:
+    platform.account(2)
+    platform.grant(PAYER, WORKSPACE)
+    starts = ("1970-01-02", "2026-11-20", "2026-11-21", "2999-01-01", "9998-12-30")
+    platform.runs(
+        Run(f"r{place}", utc(start), '{"total": 1.5}') for place, start in enumerate(starts)
+    )
+    ledger = platform.ledger()
+    query = UsageQuery(WORKSPACE, Window(utc("1970-01-01"), utc("9999-01-01")))
+    figures = ledger.figures(Viewer(PAYER), query)
+    assert [step.start.year for step in figures.steps] == [1970, 2026, 2999, 9998]
+    assert [sums.cost for sums in figures.by_step] == [
+        Decimal(n) for n in ("1.5", "3", "1.5", "1.5")
+    ]
+    assert (figures.sums.on_demand, len(figures.crossings)) == (Decimal(1), 1)
+    on_demand = replace(query, filters=Filters(type=("on_demand",)))
+    assert [row["id"] for row in rows_of(ledger.page(VIEWER, on_demand))] == ["r2"]
 
 
 def test_a_split_tells_the_dearest_from_the_rest(platform: Platform) -> None:

@@ -933,3 +933,15 @@ def test_no_comparison_of_ids_is_left_to_the_databases_collation(platform: Platf
     assert all('COLLATE "C"' in side for side in sides)
     assert any('lower(workspace.name), workspace.id COLLATE "C"' in sql for sql in statements)
     assert any('name COLLATE "C" ) FROM jsonb_each' in sql for sql in statements)
+
+
+@pytest.mark.parametrize("start", ["infinity", "-infinity", "294276-01-01", "4713-01-01 BC"])
+def test_a_start_that_no_window_can_show_is_not_the_latest(platform: Platform, start: str) -> None:
+    platform.account(1)
+    platform.runs([Run("odd", utc("2026-10-10")), Run("good", utc("2026-10-09"))])
+    platform.sql(
+        "UPDATE workflow_execution_logs SET started_at = CAST(:at AS timestamp) WHERE id = 'odd'",
+        at=start,
+    )
+    window = Window(utc("2026-11-01"), utc("2026-12-01"))
+    assert platform.ledger().page(VIEWER, UsageQuery(WORKSPACE, window)).latest == utc("2026-10-09")
