@@ -76,7 +76,7 @@ class FilterParams(WindowParams):
     )
     model: Words | None = Field(None, description="A model that was used. May be repeated.")
     trigger: Words | None = Field(None, description="What started it. May be repeated.")
-    type: Annotated[list[UsageType], Len(1, 2)] | None = Field(
+    type: Annotated[list[UsageType], Len(1, VALUES_AT_MOST)] | None = Field(
         None, description="What it counts as. May be repeated."
     )
     status: Words | None = Field(None, description="How it ended. May be repeated.")
