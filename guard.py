@@ -60,7 +60,7 @@ def _is_asked(app: Dash) -> bool:
     if callback is None or "callback" not in callback:
         return False
     asked = question.outputs if isinstance(question.outputs, list) else [question.outputs]
-    names = [name.partition("@")[0] for name in question.output.strip(".").split("...")]
+    names = question.output.strip(".").split("...")
     return (
         [f"{prop.id}.{prop.property}" for prop in asked] == names
         and _named(question.inputs) == _registered(callback["inputs"])

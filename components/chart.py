@@ -50,7 +50,7 @@ def legend(figures: Figures) -> list[Component]:
     keys: list[Component]
     if figures.shares:
         keys = [
-            _key(share.label, f"usage-key {shade_of(number, share)}")
+            _key(formats.name(share.label), f"usage-key {shade_of(number, share)}")
             for number, share in enumerate(figures.shares)
         ]
     else:
@@ -104,7 +104,7 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
     """Return the table of steps; each name narrows the page to its step."""
     columns: list[tuple[str, Sequence[Decimal], Decimal]]
     if figures.shares:
-        columns = [(share.label, share.costs, share.cost) for share in figures.shares]
+        columns = [(formats.name(share.label), share.costs, share.cost) for share in figures.shares]
     else:
         included = [sums.included for sums in figures.by_step]
         on_demand = [sums.on_demand for sums in figures.by_step]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from components import ids
+from components import formats, ids
 from components.aria import aria
 from components.view import View
 from data.filters import DELETED, FILTER_PARAMS, LENGTH_AT_MOST, REPEATABLE_PARAMS
@@ -21,6 +21,7 @@ _NAMES: Final = {
     "status": "Status",
 }
 _TYPES: Final = [{"value": kind.value, "label": type_label(kind)} for kind in UsageType]
+_LABEL_AT_MOST: Final = 80
 # Those whose choices come with the figures.
 _OFFERED: Final = tuple(name for name in REPEATABLE_PARAMS if name != "type")
 
@@ -103,7 +104,9 @@ def chosen_in(values: Mapping[str, Any]) -> dict[str, list[str]]:
     chosen = {}
     for name, value in values.items():
         words = value if isinstance(value, list) else [value]
-        texts = [str(word).strip() for word in words if word is not None]
+        texts = [str(word) for word in words if word is not None]
+        if name not in REPEATABLE_PARAMS:  # what is typed, not what is chosen as it is
+            texts = [text.strip() for text in texts]
         if name == "min_cost_usd":
             texts = [text.removeprefix("$").strip() for text in texts]
         if any(texts):
@@ -132,9 +135,9 @@ def show(view: View, known: Mapping[str, Any]) -> dict[str, Any]:
 
 def offer(options: Options, chosen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return what there is to choose, in OFFERS; what is chosen is always among it."""
-    named = [{"value": key, "label": name} for key, name in options.workflows.items()]
+    named = [_option(key, name) for key, name in options.workflows.items()]
     found = {
-        "workflow": [*named, {"value": DELETED, "label": DELETED_WORKFLOW}],
+        "workflow": [*named, _option(DELETED, DELETED_WORKFLOW)],
         "model": _same(options.models),
         "trigger": _same(options.triggers),
         "status": _same(options.statuses),
@@ -143,7 +146,13 @@ def offer(options: Options, chosen: Mapping[str, Sequence[str]]) -> dict[str, An
 
 
 def _same(words: Sequence[str]) -> list[dict[str, str]]:
-    return [{"value": word, "label": word} for word in words]
+    """Offer ``words`` as they are, but for those that no filter takes."""
+    return [_option(word, word) for word in words if word and len(word) <= LENGTH_AT_MOST]
+
+
+def _option(value: str, label: str) -> dict[str, str]:
+    # The control makes an index of every beginning of every word.
+    return {"value": value, "label": formats.short(formats.name(label), _LABEL_AT_MOST)}
 
 
 def _with(options: Any, chosen: Sequence[str]) -> list[Any]:

@@ -146,6 +146,11 @@ def name(text: str) -> str:
     return text if text.strip() else NO_NAME
 
 
+def short(text: str, most: int) -> str:
+    """Cut a text that is longer than ``most`` characters, and show that it was."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def days_shown(window: Window, zone: tzinfo) -> tuple[date, date]:
     """Return the first and the last day that ``window`` touches, as the picker shows them."""
     last = max(window.start, window.end - timedelta(microseconds=1))

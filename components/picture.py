@@ -19,7 +19,9 @@ from data.steps import Unit
 _TICKS_AT_MOST: Final = 10
 _HOURS_APART: Final = (1, 2, 3, 4, 6, 8)
 _HEIGHT: Final = 250
+# Pixels beside the axis, and of a digit there.
 _LEFT: Final = 52
+_DIGIT: Final = 8
 _OF_NOTHING: Final = [0, 1.3]
 # The decimals that four labels need, by what they go up to.
 _DECIMALS: Final = {2.5: 0, 0.1: 2, 0.001: 4}
@@ -39,15 +41,17 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
     data = picture_bars.bars(figures, spans, zone, searches)
     filtered = ", as filtered" if figures.filtered else ""
     lower = LOWER if upper else (0.0, 1.0)
-    notes = [_title(f"Cost per {unit}{filtered}", lower[1])]
     shapes: list[dict[str, Any]] = []
-    axes = {"yaxis": _axis(lower, max(float(sums.cost) for sums in figures.by_step))}
+    dearest = max(float(sums.cost) for sums in figures.by_step)
+    top = picture_marks.top_of(figures) if upper else 0.0
+    left = max(_LEFT, _DIGIT * len(f"${max(dearest, top):,.0f}"))
+    notes = [_title(f"Cost per {unit}{filtered}", lower[1], left)]
+    axes = {"yaxis": _axis(lower, dearest)}
     if not figures.sums.cost:
         axes["yaxis"]["range"] = _OF_NOTHING
     if upper:
         data += picture_marks.running(figures, shapes, notes)
-        notes.append(_title("Running total of the account, per month", UPPER[1]))
-        top = picture_marks.top_of(figures)
+        notes.append(_title("Running total of the account, per month", UPPER[1], left))
         axes["yaxis2"] = _axis(UPPER, top) | {"range": [0, top]}
     data += picture_marks.crossings(figures, zone, shapes, notes, upper=upper)
     return {
@@ -55,7 +59,7 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
         "layout": {
             "autosize": True,
             "height": _HEIGHT,
-            "margin": {"l": _LEFT, "r": 4, "t": 24, "b": 26},
+            "margin": {"l": left, "r": 4, "t": 24, "b": 26},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"size": 12, "color": MUTED},
@@ -114,9 +118,9 @@ def _axis(domain: tuple[float, float], top: float) -> dict[str, Any]:
     }
 
 
-def _title(text: str, height: float) -> dict[str, Any]:
+def _title(text: str, height: float, left: int) -> dict[str, Any]:
     return note(None, height, text, side="left") | {
-        "xshift": -_LEFT,
+        "xshift": -left,
         "yanchor": "bottom",
         "yshift": 3,
     }

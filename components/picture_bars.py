@@ -117,5 +117,5 @@ def _hover(figures: Figures, place: int, zone: tzinfo) -> str:
 
 def _plain(label: str) -> str:
     """Shorten a name, and keep Plotly from reading markup in it."""
-    short = label if len(label) <= _LABEL_AT_MOST else f"{label[: _LABEL_AT_MOST - 1]}…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = formats.short(formats.name(label), _LABEL_AT_MOST)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -32,7 +32,7 @@ def question(
         for callback in listed
         if output in (names := callback["output"].strip(".").split("..."))
     )
-    outputs = [name.split("@")[0].rpartition(".") for name in names]
+    outputs = [name.rpartition(".") for name in names]
     given = {
         of: [
             {**part, "value": values.get(f"{part['id']}.{part['property']}")}
