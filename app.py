@@ -170,6 +170,11 @@ def embed_token(settings: Settings, user: str, workspace: str, seconds: int) -> 
     """Print a token such as a portal signs to embed the page; needs USAGE_EMBED_SECRET."""
     if not settings.embed_secret:
         raise click.ClickException("USAGE_EMBED_SECRET is unset, so there is nothing to sign with.")
+    for option, word in {"--user": user, "--workspace": workspace}.items():
+        if not 1 <= len(word) <= embed.ID_LENGTH_AT_MOST:
+            raise click.ClickException(
+                f"{option} must be an id of 1 to {embed.ID_LENGTH_AT_MOST} characters."
+            )
     click.echo(embed.mint(settings.embed_secret, user, workspace, seconds, time.time()))
 
 

@@ -83,9 +83,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
                 return _usage(app, ledger, identify, workspace_id, settings)
         except UnauthenticatedError as refusal:
             return _signed_out(app, refusal, settings)
-        return _message(
-            app, "Page not found", 404, "Check the address, or start from your workspaces."
-        )
+        return _not_found(app, 404, "Check the address, or start from your workspaces.", settings)
 
     @server.get("/healthz")
     def health() -> Response:
@@ -138,12 +136,17 @@ def _usage(
     try:
         ledger.account(identify(), workspace_id)
     except NotFoundError as error:
-        return _message(app, "Page not found", error.status, error.sentence)
+        return _not_found(app, error.status, error.sentence, settings)
     except UnavailableError as error:
         # The page itself tells of the trouble, and recovers without a reload.
         shell = app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
         return make_response(shell, error.status, _LATER)
     return None
+
+
+def _not_found(app: Dash, status: int, sentence: str, settings: Settings) -> Response:
+    links = [{"href": settings.url_prefix, "name": "Your workspaces"}]
+    return _message(app, "Page not found", status, sentence, links)
 
 
 def _signed_out(app: Dash, refusal: UnauthenticatedError, settings: Settings) -> Response:

@@ -23,10 +23,11 @@ RangeEnd = Annotated[
     str,
     WithJsonSchema(
         {
+            "type": "string",
             "anyOf": [
-                {"type": "string", "format": "date", "examples": ["2026-10-01"]},
-                {"type": "string", "format": "date-time", "examples": ["2026-10-01T00:00:00Z"]},
-            ]
+                {"format": "date", "examples": ["2026-10-01"]},
+                {"format": "date-time", "examples": ["2026-10-01T00:00:00Z"]},
+            ],
         }
     ),
 ]

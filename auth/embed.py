@@ -19,7 +19,8 @@ _ALGORITHM: Final = "HS256"
 # By so much may the portal's clock be ahead of this one's.
 _CLOCKS_APART: Final = 5.0
 
-Id = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]+$")]
+ID_LENGTH_AT_MOST: Final = 255
+Id = Annotated[str, Field(max_length=ID_LENGTH_AT_MOST, pattern=r"^[^\x00]+$")]
 Instant = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
