@@ -15,15 +15,16 @@ from dash.exceptions import PreventUpdate
 from components import chart, filter_bar, ids, limit_band, summary
 from components.aria import state
 from components.picture import picture
-from components.state import framed
+from components.state import framed, search_of
 from components.step_words import searches_of
 from data.access import Viewer
 from data.errors import UsageError
 from data.figures import Figures
 from data.filters import FILTER_PARAMS
+from data.labels import UNFINISHED
 from data.ledger import Ledger
 from data.params import one_of
-from data.query import Split, UsageQuery
+from data.query import CURSOR_PARAMS, Split, UsageQuery
 from links import params_in, params_of, readable
 from settings import Settings
 
@@ -103,8 +104,10 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
         except UsageError as error:
             return _failed(error)
         filters = {name: words for name, words in asked.items() if name in FILTER_PARAMS}
-        frame, _ = framed(params_in(readable(search)))
-        return _shown(figures, chosen, filters | frame, settings) | {
+        frame, shown = framed(params_in(readable(search)))
+        first_page = {name: words for name, words in shown.items() if name not in CURSOR_PARAMS}
+        unfinished = search_of(first_page | {"status": list(UNFINISHED)}, frame)
+        return _shown(figures, chosen, filters | frame, unfinished, settings) | {
             "offers": filter_bar.offer(options, query.filters.params())
         }
 
@@ -130,11 +133,11 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
 
 
 def _shown(
-    figures: Figures, split: Split, rest: Mapping[str, Any], settings: Settings
+    figures: Figures, split: Split, rest: Mapping[str, Any], unfinished: str, settings: Settings
 ) -> dict[str, Any]:
     searches = searches_of(figures.steps, figures.unit, settings.zone, rest)
     return {
-        "summary": summary.show(figures, settings.zone),
+        "summary": summary.show(figures, settings.zone, unfinished),
         "limit": limit_band.show(figures, settings),
         "legend": chart.legend(figures),
         "course": chart.course(figures, settings, searches),

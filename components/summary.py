@@ -4,7 +4,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from components import formats, ids
@@ -20,8 +20,8 @@ def layout() -> Component:
     return html.Dl([_cell(name) for name in _NAMES], id=ids.SUMMARY, className="usage-summary")
 
 
-def show(figures: Figures, zone: tzinfo) -> list[Component]:
-    """Return the cells."""
+def show(figures: Figures, zone: tzinfo, unfinished: str) -> list[Component]:
+    """Return the cells; the query string ``unfinished`` leads to the rows that are not final."""
     sums, earlier = figures.sums, figures.earlier
     before_it = _before(figures, zone)
     dollars = {"Cost": "cost", "Included": "included", "On-Demand": "on_demand"}
@@ -32,7 +32,7 @@ def show(figures: Figures, zone: tzinfo) -> list[Component]:
         before = None if earlier is None else getattr(earlier, field)
         write = formats.total_dollars if name in dollars else formats.count
         exact = formats.exact_dollars(now) if name in dollars else None
-        notes = _notes(sums) if name == "Cost" else []
+        notes = _notes(sums, unfinished) if name == "Cost" else []
         change = html.Span(_change(now, before, write, figures, zone), title=before_it)
         cells.append(_cell(name, write(now), change, exact, notes))
     return cells
@@ -55,19 +55,17 @@ def _cell(
     )
 
 
-def _notes(sums: Sums) -> list[Component]:
-    notes = []
+def _notes(sums: Sums, unfinished: str) -> list[Component]:
+    notes: list[Component] = []
     if sums.unknown:
         reason = "The cost of these executions was not recorded; it counts as 0 in the sums"
-        notes.append(_note(f"{formats.count(sums.unknown)} unknown", reason))
+        text = f"{formats.count(sums.unknown)} unknown"
+        notes.append(html.Span(text, className="usage-remark", title=reason))
     if sums.running:
-        reason = "These executions are running or pending; their cost so far is counted"
-        notes.append(_note(f"{formats.count(sums.running)} unfinished", reason))
+        reason = "Show these executions: they are running or pending; their cost so far is counted"
+        text = f"{formats.count(sums.running)} unfinished"
+        notes.append(dcc.Link(text, href=unfinished, className="usage-remark", title=reason))
     return notes
-
-
-def _note(text: str, reason: str) -> Component:
-    return html.Span(text, className="usage-remark", title=reason)
 
 
 def _change(now: Any, before: Any, write: Any, figures: Figures, zone: tzinfo) -> str:

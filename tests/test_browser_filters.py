@@ -331,6 +331,20 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
         tab.page.close()
 
 
+def test_the_count_of_unfinished_executions_leads_to_them(tab: Tab) -> None:
+    tab.open(FINANCE, {"preset": "7d"})
+    tab.shows(FINANCE)
+    link = tab.page.locator("#usage-summary a")
+    count = int(link.inner_text().removesuffix(" unfinished"))
+    assert count > 0
+    link.click()
+    seen = tab.until(lambda seen: seen.filters == {"status": ["pending", "running"]})
+    assert len(tab.shows(FINANCE).rows) == count
+    assert seen.pressed == ["usage-preset-7d"]
+    tab.page.go_back()
+    tab.until(lambda seen: seen.filters == {})
+
+
 def test_filters_that_leave_nothing_say_so_and_offer_the_way_out(weeks: Weeks) -> None:
     tab, page = weeks.tab, weeks.tab.page
     weeks.open()

@@ -79,7 +79,7 @@ def test_the_limit_is_told_to_whom_it_may_be_told(
 
 def test_sums_stand_beside_those_of_the_window_before(platform: Platform) -> None:
     figures = figures_of(platform, 2, '{"total": 1.5, "tokens": 7}', '{"total": 2}', "{}")
-    assert [read(cell) for cell in summary.show(figures, UTC)] == [
+    assert [read(cell) for cell in summary.show(figures, UTC, "?")] == [
         "Cost1 unknown$3.50no earlier data",
         "Included$2.00no earlier data",
         "On-Demand$1.50no earlier data",
@@ -89,7 +89,7 @@ def test_sums_stand_beside_those_of_the_window_before(platform: Platform) -> Non
     later = platform.ledger().figures(
         VIEWER, UsageQuery(WORKSPACE, Window(utc("2026-10-06"), utc("2026-10-07")))
     )
-    assert [read(cell) for cell in summary.show(later, UTC)] == [
+    assert [read(cell) for cell in summary.show(later, UTC, "?")] == [
         "Cost$2.00+33.3% from $1.50",
         "Included$0.5000\N{MINUS SIGN}66.7% from $1.50",
         "On-Demand$1.50from $0.00",
@@ -103,7 +103,7 @@ def test_a_window_in_which_executions_began_is_no_measure(platform: Platform) ->
     later = platform.ledger().figures(
         VIEWER, UsageQuery(WORKSPACE, Window(utc("2026-10-07"), utc("2026-10-10")))
     )
-    cost = summary.show(later, UTC)[0]
+    cost = summary.show(later, UTC, "?")[0]
     assert read(cost) == "Cost$0.00from $3.50 since 5 Oct 2026"
     assert (
         "Compared with 4 Oct 2026 – 6 Oct 2026 UTC, in which the first execution started on "
