@@ -99,13 +99,9 @@ def day(day: date) -> str:
 
 
 def second(instant: datetime, zone: tzinfo) -> str:
-    """Write ``18 Nov 2026 11:38:04`` in ``zone``, with its name for a time that comes twice."""
+    """Write ``18 Nov 2026 11:38:04`` in ``zone``."""
     local = instant.astimezone(zone)
-    return f"{day(local.date())} {_time(local)}"
-
-
-def _time(local: datetime) -> str:
-    return f"{local:%H:%M:%S}" if _comes_once(local) else f"{local:%H:%M:%S %Z}"
+    return f"{day(local.date())} {local:%H:%M:%S}"
 
 
 def minute(instant: datetime, zone: tzinfo) -> str:
@@ -116,13 +112,8 @@ def minute(instant: datetime, zone: tzinfo) -> str:
 
 def clock(local: datetime) -> str:
     """Write ``11:38``; with its offset, ``00:30 (-05:00)``, where the clock shows it twice."""
-    if _comes_once(local):
-        return f"{local:%H:%M}"
-    return f"{local:%H:%M} ({local.isoformat()[-6:]})"
-
-
-def _comes_once(local: datetime) -> bool:
-    return local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
+    once = local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
+    return f"{local:%H:%M}" if once else f"{local:%H:%M} ({local.isoformat()[-6:]})"
 
 
 def duration(milliseconds: int) -> str:
@@ -146,7 +137,7 @@ def seconds(start: datetime, end: datetime | None, zone: tzinfo) -> str:
     if end is None:
         return second(start, zone)
     same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
-    until = _time(end.astimezone(zone)) if same_day else second(end, zone)
+    until = f"{end.astimezone(zone):%H:%M:%S}" if same_day else second(end, zone)
     return f"{second(start, zone)} – {until}"
 
 

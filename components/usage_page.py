@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
 from components import (
+    address,
     empty,
     export_button,
     export_menu,
@@ -55,12 +56,7 @@ def layout(settings: Settings) -> Component:
     today = local_day(datetime.now(UTC), settings.zone)
     return html.Div(
         [
-            dcc.Location(id=ids.LOCATION, refresh="callback-nav"),
-            # The question that the address puts, and the address that was answered last.
-            dcc.Store(id=ids.ASKED),
-            dcc.Store(id=ids.ANSWERED),
-            dcc.Store(id=ids.VIEW),
-            dcc.Store(id=ids.TURN),
+            *address.layout(),
             html.A("Skip to the table", href=f"#{ids.TABLE}", className="usage-skip"),
             header.layout(settings),
             html.Main(
@@ -134,15 +130,15 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     ) -> dict[str, Any]:
         del question, clicks
         shown = screen["shown"] if isinstance(screen["shown"], dict) else {}
-        address = readable(screen["search"])
-        frame, params = framed(params_in(address))
+        search = readable(screen["search"])
+        frame, params = framed(params_in(search))
         clicked = list(ctx.triggered_prop_ids.values())
         if set(clicked) == {ids.RANGE} and None in days:
             half: dict[str, Any] = _unchanged(outputs)
             return half | {"toolbar": _days_again(shown)}
         asked = asked_by(clicked, params, days, filter_bar.chosen_in(values), shown)
         pinned = pinned_by(asked, shown) if set(clicked) <= _KEEP_WINDOW and clicked else None
-        written = address if asked == params else search_of(asked, frame)
+        written = search if asked == params else search_of(asked, frame)
         try:
             view = answer(
                 ledger,
@@ -154,7 +150,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
                 settings=settings,
             )
         except UsageError as error:
-            failed = _failed(outputs, error, shown) | {"answered": address}
+            failed = _failed(outputs, error, shown) | {"answered": search}
             if isinstance(error, UnavailableError):
                 # So that trying again asks for this, not for what was there before.
                 failed |= {"search": written, "answered": written}
@@ -183,32 +179,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     filter_bar.register(app)
     figures_band.register(app, ledger, identify, settings)
     opened_row.register(app, ledger, identify, settings)
-    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
-        ClientsideFunction("usage", "readAddress"),
-        Output(ids.ASKED, "data"),
-        Output(ids.SPLIT, "data"),
-        Input(ids.LOCATION, "search"),
-        Input(ids.LOCATION, "pathname"),
-        State(ids.ANSWERED, "data"),
-        State(ids.SPLIT, "data"),
-    )
-    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
-        ClientsideFunction("usage", "keepSplit"),
-        Output(ids.ANSWERED, "id"),
-        Input(ids.ANSWERED, "data"),
-        State(ids.LOCATION, "search"),
-        prevent_initial_call=True,
-    )
-    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
-        ClientsideFunction("usage", "turnPage"), Output(ids.VIEW, "id"), Input(ids.VIEW, "data")
-    )
-    # A question that was put while another was on its way waits for the renderer's next turn.
-    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own gap
-        ClientsideFunction("usage", "takeTurn"),
-        Output(ids.TURN, "id"),
-        Input(ids.TURN, "data"),
-        prevent_initial_call=True,
-    )
+    address.register(app)
 
 
 def _failed(

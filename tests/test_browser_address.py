@@ -149,7 +149,7 @@ def test_a_workspace_that_may_not_be_seen_is_archived_missing_or_malformed_is_th
         tab.open(workspace_id)
         assert tab.page.inner_text("main") == (
             "Page not found\n\nThere is no such workspace among yours. Check its id, or ask its "
-            "owner for access."
+            "owner for access.\n\nYour workspaces"
         )
         tab.forgive(NOT_FOUND)
 

@@ -149,6 +149,7 @@ def test_the_keyboard_chooses_two_together_and_takes_them_away(weeks: Weeks) -> 
     keyboard.press("ArrowDown")
     tab.page.wait_for_selector(f"{POPUP} [value=webhook]:focus")
     keyboard.press("Space")
+    tab.page.wait_for_selector(f"{POPUP} [value=webhook]:checked")
     keyboard.press("Escape")
     weeks.show({"trigger": ["webhook"]})
     assert focused(tab) == "usage-filter-trigger"
@@ -156,6 +157,7 @@ def test_the_keyboard_chooses_two_together_and_takes_them_away(weeks: Weeks) -> 
     keyboard.press("Enter")
     tab.page.wait_for_selector(f"{POPUP} [value=included]:focus")
     keyboard.press("Space")
+    tab.page.wait_for_selector(f"{POPUP} [value=included]:checked")
     keyboard.press("Escape")
     seen = weeks.show({"trigger": ["webhook"], "type": ["included"]})
     assert [shown(tab, name) for name in ("trigger", "type")] == [
@@ -327,7 +329,7 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
             tab.until(lambda seen: seen.search == "?preset=mtd&split=model")
         tab.shows(FINANCE, lambda seen: "MTD: " in seen.caption)
         pressed = tab.page.locator('[id^=usage-split-][aria-pressed="true"]')
-        assert pressed.all_inner_texts() == ["Model"]
+        tab.until(lambda _: pressed.all_inner_texts() == ["Model"])
         tab.page.close()
 
 

@@ -289,6 +289,7 @@ def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(tab: T
         "usage-range-end-date",
         "usage-export",
         "usage-export-menu",
+        "usage-summary",  # the unfinished ones
         "usage-split-type",
         "usage-split-workflow",
         "usage-split-model",
