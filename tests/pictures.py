@@ -4,7 +4,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from data import demo, rollup
 from data.embedded import EmbeddedPostgres
 from data.engine import connect
-from data.errors import UnavailableError
+from data.errors import NotFoundError, UnavailableError
 from data.ledger import Ledger
 from data.paging import Cursor, Direction
 from data.periods import DEFAULT_PRESET, resolve
@@ -79,10 +79,21 @@ def _at_the_crossing(page: Page, site: Site) -> None:
     window = resolve(DEFAULT_PRESET, datetime.now(UTC), UTC)
     figures = site.ledger.figures(DEMO_VIEWER, UsageQuery(WORKSPACE, window))
     position = figures.crossings[-1].position
-    newer = Cursor(WORKSPACE, window, position)
-    query = UsageQuery(WORKSPACE, window, 8, newer, Direction.NEWER)
+    workspace_id = _workspace_of(site, position.id)
+    newer = Cursor(workspace_id, window, position)
+    query = UsageQuery(workspace_id, window, 8, newer, Direction.NEWER)
     above = site.ledger.page(DEMO_VIEWER, query).rows
-    _drawn(page, site.address(WORKSPACE, {"preset": "30d", "starting_after": above["id"].iloc[0]}))
+    at = {"preset": "30d", "starting_after": above["id"].iloc[0]}
+    _drawn(page, site.address(workspace_id, at))
+
+
+def _workspace_of(site: Site, row_id: str) -> str:
+    """Return the one of the demo's workspaces in which an execution ran."""
+    for workspace in site.ledger.workspaces(DEMO_VIEWER):
+        with suppress(NotFoundError):
+            site.ledger.execution(DEMO_VIEWER, workspace.id, row_id)
+            return workspace.id
+    raise AssertionError("the demo has an execution that its viewer may not see")
 
 
 def _split_and_filtered(page: Page, site: Site) -> None:
@@ -91,15 +102,16 @@ def _split_and_filtered(page: Page, site: Site) -> None:
 
 def _opened(page: Page, site: Site) -> None:
     _at_the_crossing(page, site)
-    page.click('#usage-table tr:has(td[style*="--usage-crossing"]) td[data-dash-column="date"] a')
+    page.click(
+        '#usage-table tr:has(td[style*="--usage-note-crossing"]) td[data-dash-column="date"] a'
+    )
     page.wait_for_selector("#usage-opened-body table")
     page.wait_for_selector(".usage-opened.show")
 
 
 def _empty(page: Page, site: Site) -> None:
-    page.goto(f"{site.address(WORKSPACE)}?preset=30d&trigger=mcp&min_cost_usd=900")
+    _drawn(page, f"{site.address(WORKSPACE)}?preset=30d&trigger=mcp&min_cost_usd=900")
     page.wait_for_selector("#usage-empty:not([hidden])")
-    page.wait_for_selector('#usage-figures[data-state="ready"]')
 
 
 def _loading(page: Page, site: Site) -> None:
