@@ -76,8 +76,9 @@
     const body = String((options && options.body) || "");
     const output = Object.keys(WAITING).find((each) => body.includes(each));
     const dimmed = output ? [WAITING[output]] : [];
+    const page = dimmed.includes("usage-main");
     let clicked = [];
-    if (dimmed.includes("usage-main")) {
+    if (page) {
       const asked = withFailed(body);
       clicked = asked.changedPropIds;
       options = Object.assign({}, options, { body: JSON.stringify(asked) });
@@ -94,12 +95,14 @@
         return new Response(await response.text(), { status: 200, headers: response.headers });
       }
       if (response.status >= 500) {
-        failed = clicked;
+        if (page) failed = clicked;
         tell("The server could not answer. Try again in a moment.");
+      } else if (page) {
+        failed = [];
       }
       return response;
     } catch (failure) {
-      failed = clicked;
+      if (page) failed = clicked;
       tell("The server cannot be reached. Check your connection and try again.");
       throw failure;
     } finally {

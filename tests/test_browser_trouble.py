@@ -166,6 +166,18 @@ def test_a_lost_network_is_told_and_the_rows_stay(tab: Tab) -> None:
     after = tab.until(lambda seen: seen.trouble == "" and "rows 101–200" in seen.caption)
     assert after.rows != before.rows
     assert after.pressed == before.pressed
+    # It was asked for; trying again later means what is wrong then.
+    tab.page.context.set_offline(offline=True)
+    tab.page.click("#usage-preset-mtd")
+    tab.until(lambda seen: seen.trouble != "")
+    tab.page.context.set_offline(offline=False)
+    tab.console.clear()
+    tab.page.click("#usage-preset-7d")
+    tab.shows(SUPPORT, lambda seen: seen.pressed == ["usage-preset-7d"] and seen.trouble == "")
+    tab.asked.clear()
+    tab.page.evaluate("document.getElementById('usage-retry').click()")
+    tab.until(lambda _: tab.asked != [])
+    assert json.loads(tab.asked[0])["changedPropIds"] == ["usage-retry.n_clicks"]
 
 
 def test_a_page_whose_first_answer_does_not_come_shows_no_figures_and_recovers(tab: Tab) -> None:
