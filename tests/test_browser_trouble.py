@@ -174,10 +174,13 @@ def test_a_lost_network_is_told_and_the_rows_stay(tab: Tab) -> None:
     tab.console.clear()
     tab.page.click("#usage-preset-7d")
     tab.shows(SUPPORT, lambda seen: seen.pressed == ["usage-preset-7d"] and seen.trouble == "")
-    tab.asked.clear()
     tab.page.evaluate("document.getElementById('usage-retry').click()")
-    tab.until(lambda _: tab.asked != [])
-    assert json.loads(tab.asked[0])["changedPropIds"] == ["usage-retry.n_clicks"]
+    tab.until(lambda _: _clicked(tab)[-1] == ["usage-retry.n_clicks"])
+
+
+def _clicked(tab: Tab) -> list[list[str]]:
+    """Return what each question about the table was asked for."""
+    return [json.loads(each)["changedPropIds"] for each in tab.asked if "usage-table.data" in each]
 
 
 def test_a_page_whose_first_answer_does_not_come_shows_no_figures_and_recovers(tab: Tab) -> None:
