@@ -123,7 +123,7 @@ def _serve_demo(settings: Settings) -> None:
 def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
     # What it says is in the settings; gunicorn would read it as it is imported, and its way.
     os.environ.pop("WEB_CONCURRENCY", None)
-    from server import Server  # noqa: PLC0415
+    from server import Server  # noqa: PLC0415 - see above
 
     Server(make_app, settings).run()
 
