@@ -21,7 +21,7 @@ from turns import TURNS, WAITING
 # Threads that no turn can hold, so that health, files and refusals are answered at once.
 _SPARE_THREADS: Final = 9
 # gunicorn goes no further; a page of many filters, whose cursor repeats them, needs half of it.
-_ADDRESS_AT_MOST: Final = 8190
+_REQUEST_LINE_AT_MOST: Final = 8190
 _SENDS_WITHIN_SECONDS: Final = 5
 _READS_WITHIN_SECONDS: Final = 60
 
@@ -47,7 +47,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         body = told(
             414,
             "address_too_long",
-            f"The address is longer than {_ADDRESS_AT_MOST:,} characters. Send fewer filters.",
+            "The address is too long: some 8,000 characters fit. Send fewer filters.",
         ).encode()
         head = (
             "HTTP/1.1 414 URI Too Long\r\nConnection: close\r\n"
@@ -71,7 +71,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": address,
             "worker_class": Worker,
             "workers": self._settings.processes,
-            "limit_request_line": _ADDRESS_AT_MOST,
+            "limit_request_line": _REQUEST_LINE_AT_MOST,
             "threads": TURNS + WAITING + _SPARE_THREADS,
             "graceful_timeout": 5,
             "loglevel": "warning",

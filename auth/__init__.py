@@ -43,7 +43,13 @@ def identify_by(
         try:
             return _first_through(doors, otherwise)
         except UnauthenticatedError as refusal:
-            _LOG.info("refused %s %r: %s", request.method, request.path, refusal.sentence)
+            _LOG.info(
+                "refused %s %r from %s: %s",
+                request.method,
+                request.path,
+                request.remote_addr,
+                refusal.sentence,
+            )
             raise
 
     return identify

@@ -22,7 +22,7 @@ _HEIGHT: Final = 250
 # Pixels beside the axis, and of a digit there.
 _LEFT: Final = 52
 _DIGIT: Final = 8
-_OF_NOTHING: Final = [0, 1.3]
+_TOP_OF_NOTHING: Final = 1.3
 # The decimals that four labels need, by what they go up to.
 _DECIMALS: Final = {2.5: 0, 0.1: 2, 0.001: 4}
 _FLOATING: Final = "--bs-emphasis-color"
@@ -46,9 +46,9 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
     top = picture_marks.top_of(figures) if upper else 0.0
     left = max(_LEFT, _DIGIT * len(f"${max(dearest, top):,.0f}"))
     notes = [_title(f"Cost per {unit}{filtered}", lower[1], left)]
-    axes = {"yaxis": _axis(lower, dearest)}
-    if not figures.sums.cost:
-        axes["yaxis"]["range"] = _OF_NOTHING
+    axes = {"yaxis": _axis(lower, dearest or _TOP_OF_NOTHING)}
+    if not dearest:
+        axes["yaxis"]["range"] = [0, _TOP_OF_NOTHING]
     if upper:
         data += picture_marks.running(figures, shapes, notes)
         notes.append(_title("Running total of the account, per month", UPPER[1], left))

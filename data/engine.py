@@ -1,5 +1,6 @@
 """The connection to a PostgreSQL: read only, in UTC, bounded in time and number."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,6 +13,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from data.errors import UnavailableError
+
+_LOG: Final = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT_SECONDS: Final = 10
 POOL_SIZE: Final = 8
@@ -100,9 +103,9 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
                 "Choose a shorter window, or try again.",
                 code="database_timeout",
             ) from failure
-        raise _unreachable() from failure
+        raise _unreachable(failure) from failure
     except (InterfaceError, PoolTimeoutError) as failure:
-        raise _unreachable() from failure
+        raise _unreachable(failure) from failure
     except ProgrammingError as failure:
         if isinstance(failure.orig, UndefinedTable) and "usage." in str(
             failure.orig.diag.message_primary
@@ -127,5 +130,7 @@ def row_within(connection: Connection, seconds: int, question: Select[Any]) -> R
     return row
 
 
-def _unreachable() -> UnavailableError:
+def _unreachable(failure: Exception) -> UnavailableError:
+    # The first line says what is wrong; it may name the server, and never a password.
+    _LOG.warning("the database cannot be reached: %s", str(failure).partition("\n")[0])
     return UnavailableError("The database cannot be reached. Try again in a moment.")

@@ -147,7 +147,9 @@ class Ledger:
         """Return this snapshot's sums; the log tells once when a rollup cannot be trusted."""
         totals = Totals.of(connection)
         if self._by_rollup and not totals.rollup and is_installed(connection):
-            _LOG.warning("the rollup is not whole: sums come from the executions. See: verify")
+            _LOG.warning(
+                "the rollup is not whole: sums come from the executions. app.py verify says why"
+            )
         self._by_rollup = totals.rollup
         return totals
 

@@ -111,6 +111,19 @@ def test_a_window_in_which_executions_began_is_no_measure(platform: Platform) ->
     ) in str(cost)
 
 
+@pytest.mark.parametrize(
+    ("cost", "decimals"), [("0", 2), ("0.0042", 4), ("0.42", 2), ("4.2", 0), ("42000000", 0)]
+)
+def test_labels_of_the_axis_have_the_decimals_they_need_and_room(
+    platform: Platform, cost: str, decimals: int
+) -> None:
+    figures = figures_of(platform, None, f'{{"total": {cost}}}', viewer=VIEWER)
+    drawn = picture.picture(figures, UTC, searches_of(figures.steps, figures.unit, UTC, {}))
+    assert drawn is not None
+    assert drawn["layout"]["yaxis"]["tickformat"] == f",.{decimals}f"
+    assert drawn["layout"]["margin"]["l"] >= 7 * len(f"${float(cost):,.{decimals}f}")
+
+
 @pytest.mark.parametrize("split", Split)
 def test_every_colour_of_the_picture_is_in_the_sheet_of_both_themes(
     platform: Platform, split: Split
