@@ -16,9 +16,6 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import api
 import components
-import guard
-import headers
-import pages
 from auth import embed, identify_by
 from components import ids
 from data import demo, rollup
@@ -27,8 +24,9 @@ from data.engine import connect
 from data.identity import Identity
 from data.ledger import Ledger
 from settings import Settings, SettingsError
-from turns import Turns
 from upkeep import COMMANDS, embedded, spoken
+from web import guard, headers, pages
+from web.turns import Turns
 
 _LOG: Final = logging.getLogger("usage")
 
@@ -123,7 +121,7 @@ def _serve_demo(settings: Settings) -> None:
 def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
     # What it says is in the settings; gunicorn would read it as it is imported, and its way.
     os.environ.pop("WEB_CONCURRENCY", None)
-    from server import Server  # noqa: PLC0415 - see above
+    from web.server import Server  # noqa: PLC0415 - see above
 
     Server(make_app, settings).run()
 

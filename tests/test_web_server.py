@@ -25,8 +25,8 @@ from settings import Settings
 from tests.platform import Platform, Run, utc
 from tests.serving import PATIENCE, Served, end, serving
 from tests.test_auth_support import own_platform
-from tests.test_pages import called
-from turns import TURNS, WAITING, Turns
+from tests.test_web_pages import called
+from web.turns import TURNS, WAITING, Turns
 
 LIST = "/api/billing/usage?workspaceId=ws&from=2026-10-01&to=2026-10-31"
 CLIENTS = TURNS + WAITING + 29

@@ -13,15 +13,15 @@ from markupsafe import escape
 from data.access import Viewer
 from data.errors import NotFoundError, UnauthenticatedError, UnavailableError, UsageError
 from data.ledger import Ledger
-from headers import asks_to_be_embedded
 from links import usage_path, workspace_in
 from settings import Settings
+from web.headers import asks_to_be_embedded
 
 # What Dash serves itself: its callbacks, its scripts, this product's assets.
 _DASH: Final = re.compile(
     r"_dash-(layout|dependencies|update-component)$|_dash-component-suites/.|assets/.|_favicon\.ico$"
 )
-_ASSETS: Final = Path(__file__).parent / "assets"
+_ASSETS: Final = Path(__file__).parent.parent / "assets"
 _PLOTLY: Final = "vendor/plotly-basic.min.js"
 # Beside every 503.
 _LATER: Final = {"Retry-After": "5"}

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from data import demo
 from data.engine import connect
 from tests.calling import call, question
-from tests.test_pages import _client
+from tests.test_web_pages import _client
 
 PATH = "/workspace/ws_support/usage"
 

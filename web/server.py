@@ -16,7 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from api.errors import told
 from settings import Settings
-from turns import TURNS, WAITING
+from web.turns import TURNS, WAITING
 
 # Threads that no turn can hold, so that health, files and refusals are answered at once.
 _SPARE_THREADS: Final = 9

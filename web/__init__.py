@@ -1,0 +1,1 @@
+"""Between the application and a browser: the server, its line, pages, headers, what is refused."""
