@@ -16,6 +16,7 @@ from data.figures import Figures
 from data.filters import NO_FILTERS, Filters
 from data.periods import Span, Window, billing_period
 from data.query import Split, UsageQuery
+from data.steps import Unit
 from data.sums import Sums
 from tests.filtering import START, fill, passes, some_filters
 from tests.platform import ALWAYS, PAYER, VIEWER, WORKSPACE, Platform, Run, rows_of, utc, walk
@@ -111,6 +112,22 @@ def _check_running(shelf: Platform, figures: Figures, zone: ZoneInfo) -> None:
     if figures.period:
         spent = [cost for at, cost in of_account if at in figures.period]
         assert figures.running_total == sum(spent, Decimal(0))
+
+
+def test_years_are_cut_into_months_from_the_first_to_the_last_in_use(platform: Platform) -> None:
+    platform.account()
+    platform.runs(
+        Run(f"r{place}", utc(start), '{"total": 1.5}')
+        for place, start in enumerate(("2024-01-15", "2024-03-10"))
+    )
+    figures = platform.ledger(ZoneInfo("Europe/Berlin")).figures(
+        VIEWER, UsageQuery(WORKSPACE, Window(utc("2024-01-10"), utc("2027-01-01")))
+    )
+    assert figures.unit is Unit.MONTH
+    edges = ["2024-01-10", "2024-01-31 23:00", "2024-02-29 23:00", "2024-03-31 22:00"]
+    assert [step.start for step in figures.steps] == list(map(utc, edges[:-1]))
+    assert [step.end for step in figures.steps] == list(map(utc, edges[1:]))
+    assert [float(sums.cost) for sums in figures.by_step] == [1.5, 0, 1.5]
 
 
 def test_a_clock_that_was_wrong_by_centuries_costs_no_time(platform: Platform) -> None:
