@@ -119,9 +119,9 @@ def _serve_demo(settings: Settings) -> None:
 
 
 def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
-    # What it says is in the settings; gunicorn would read it as it is imported, and its way.
+    # The settings have read and checked it; gunicorn would read it again, unchecked.
     os.environ.pop("WEB_CONCURRENCY", None)
-    from web.server import Server  # noqa: PLC0415 - see above
+    from web.server import Server  # noqa: PLC0415 - gunicorn reads that while it is imported
 
     Server(make_app, settings).run()
 

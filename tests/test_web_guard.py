@@ -1,7 +1,6 @@
 """What a browser may ask of Dash itself; whatever else is sent is refused in a sentence."""
 
 import logging
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from data import demo
-from data.engine import connect
 from tests.calling import call, question
 from tests.test_web_pages import _client
 
@@ -18,10 +16,8 @@ PATH = "/workspace/ws_support/usage"
 
 
 @pytest.fixture
-def engine(demo_database: str) -> Iterator[Engine]:
-    engine = connect(demo_database)
-    yield engine
-    engine.dispose()
+def database(demo_database: str) -> str:
+    return demo_database
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Engine, create_engine, update
+from sqlalchemy import Engine, update
 
 from app import create_app
 from data import demo, schema
 from data.access import Viewer
-from data.engine import connect
 from data.ledger import Ledger
 from settings import Settings
 from tests.calling import call, call_page
@@ -31,17 +30,8 @@ MISSING = [
 
 
 @pytest.fixture
-def engine(demo_database: str) -> Iterator[Engine]:
-    engine = connect(demo_database)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def owner(demo_database: str) -> Iterator[Engine]:
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(demo_database))
-    yield engine
-    engine.dispose()
+def database(demo_database: str) -> str:
+    return demo_database
 
 
 def _client(engine: Engine, viewer: str, **given: Any) -> FlaskClient:
