@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,13 +26,21 @@ from data.ledger import Ledger
 from settings import Settings, SettingsError
 from upkeep import COMMANDS, embedded, spoken
 from web import guard, headers, pages
-from web.turns import Turns
+from web.admission import Admission
 
 _LOG: Final = logging.getLogger("usage")
 
 
-def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer]) -> Dash:
-    """Return the application: pages and callbacks over ``ledger``, for whom ``identify`` names."""
+def create_app(
+    settings: Settings,
+    ledger: Ledger,
+    identify: Callable[[], Viewer],
+    checks: Sequence[Callable[[], None]] = (),
+) -> Dash:
+    """Return the application: pages and callbacks over ``ledger``, for whom ``identify`` names.
+
+    Each of ``checks`` raises UnavailableError where it is not ready.
+    """
     app = Dash(
         "usage",
         assets_folder=str(Path(__file__).parent / "assets"),
@@ -51,7 +59,7 @@ def create_app(settings: Settings, ledger: Ledger, identify: Callable[[], Viewer
             app.server.wsgi_app, {settings.url_prefix.rstrip("/"): app.server.wsgi_app}
         )
     guard.register(app)
-    pages.register(app, ledger, identify, settings)
+    pages.register(app, ledger, identify, settings, checks)
     api.register(app.server, ledger, identify, settings)
     components.register(app, ledger, identify, settings)
     headers.register(app.server, app.csp_hashes(), settings)
@@ -128,10 +136,12 @@ def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
 
 def _application(settings: Settings, engine: Engine, otherwise: Viewer | None = None) -> Any:
     """Return what the web server calls (WSGI): the application, each request in its turn."""
-    turns = Turns()
-    ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
-    identify = turns.before(identify_by(settings, Identity(engine), otherwise))
-    return turns.over(create_app(settings, ledger, identify).server)
+    admission = Admission()
+    ledger = Ledger(
+        engine, zone=settings.zone, scope=settings.limit_scope, file_turn=admission.file
+    )
+    identify = admission.before(identify_by(settings, Identity(engine), otherwise))
+    return admission.over(create_app(settings, ledger, identify, [admission.check]).server)
 
 
 @main.command()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
@@ -47,12 +47,22 @@ def _streamed(ledger: Ledger, viewer: Viewer, query: UsageQuery, choice: ExportC
         answer = stack.enter_context(ledger.export(viewer, query, choice))
         chunks = _chunks(write_csv(answer.rows, choice))
         # Only its length tells a client of HTTP/1.0 a short file from a whole one.
-        whole = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        body = b"".join(chunks) if whole else chain([next(chunks)], chunks)
-        response = Response(body, mimetype="text/csv")
-        if not whole:
-            response.call_on_close(stack.pop_all().close)
+        if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            response = Response(b"".join(chunks), mimetype="text/csv")
+        else:
+            begun = next(chunks)
+            reading = stack.pop_all()
+            response = Response(_read_to_the_end(reading, begun, chunks), mimetype="text/csv")
+            # Also where the client leaves before the first byte is asked for.
+            response.call_on_close(reading.close)
     return _as_file(response, file_name(query.workspace_id, now, ledger.zone), answer.total)
+
+
+def _read_to_the_end(reading: ExitStack, begun: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield all chunks; what goes wrong on the way passes through the snapshot, which names it."""
+    with reading:
+        yield begun
+        yield from chunks
 
 
 def _zipped(ledger: Ledger, viewer: Viewer, query: UsageQuery, choice: ExportChoice) -> Response:

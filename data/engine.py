@@ -3,13 +3,20 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
 from psycopg.errors import QueryCanceled, UndefinedTable
-from sqlalchemy import Connection, Engine, Row, Select, create_engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from data.errors import UnavailableError
@@ -19,8 +26,22 @@ _LOG: Final = logging.getLogger(__name__)
 STATEMENT_TIMEOUT_SECONDS: Final = 10
 POOL_SIZE: Final = 8
 _LAST_PORT: Final = 65535
-_CONNECT_TIMEOUT_SECONDS: Final = 5
 _POOL_WAIT_SECONDS: Final = 5
+
+# A database that is stopped, or behind a network that is gone, closes no connection. Two seconds
+# in line, one question whether a connection lives, a new connection and its first statement are
+# less than 15 s together; so are two seconds in line and any one statement.
+_CONNECT_SECONDS: Final = 6
+_CONNECT_SECONDS_AT_LEAST: Final = 2  # libpq takes no less
+_ALIVE_SECONDS: Final = 3
+_ANSWER_SECONDS: Final = STATEMENT_TIMEOUT_SECONDS + 1
+# What of it the network itself can tell, it tells earlier.
+_WIRE: Final = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _ANSWER_SECONDS * 1000,
+}
 
 # JIT costs more than it saves on queries of milliseconds. Whoever reads a whole table here has been
 # misled, by statistics of before a burst say: every question has its index.
@@ -32,6 +53,26 @@ _SESSION: Final = f"""
     SET jit = off;
     SET enable_seqscan = off
 """
+
+
+_T = TypeVar("_T")
+
+
+class _Bounded(psycopg.Connection[Any]):
+    """A connection that waits for the server for so many seconds, and is closed after them."""
+
+    patience: float = _ALIVE_SECONDS
+
+    def wait(self, gen: PQGen[_T], interval: float = 0.1, timeout: float | None = None) -> _T:
+        """Wait for what the server has to say; raises OperationalError where it says nothing."""
+        try:
+            return super().wait(gen, interval, timeout or self.patience)
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - psycopg gives it no other name
+            # The server may still answer, and the next question must not get that for its own.
+            self.pgconn.finish()
+            raise psycopg.OperationalError(
+                f"the server said nothing for {self.patience:g} s"
+            ) from None
 
 
 def conninfo_of(url: str) -> str:
@@ -58,13 +99,14 @@ def connect(url: str) -> Engine:
     ``url`` is a libpq URL, with several hosts if need be; ``postgresql+psycopg://`` works too. No
     connection is made yet.
     """
-    conninfo = conninfo_of(url)
+    given = conninfo_to_dict(conninfo_of(url))
+    conninfo = make_conninfo("", **(_WIRE | given), application_name="usage-ledger")
 
     def dial() -> psycopg.Connection[Any]:
-        connection = psycopg.connect(
+        hosts = len(conninfo_attempts(given))
+        connection = _Bounded.connect(
             conninfo,
-            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-            application_name="usage-ledger",
+            connect_timeout=max(_CONNECT_SECONDS_AT_LEAST, _CONNECT_SECONDS // hosts),
             autocommit=True,
         )
         connection.execute(_SESSION)
@@ -72,7 +114,7 @@ def connect(url: str) -> Engine:
         connection.read_only = True
         return connection
 
-    return create_engine(
+    engine = create_engine(
         "postgresql+psycopg://",
         creator=dial,
         isolation_level="REPEATABLE READ",
@@ -85,35 +127,59 @@ def connect(url: str) -> Engine:
         hide_parameters=True,
     )
 
+    # The pool asks whether a connection lives before it hands it out.
+    @event.listens_for(engine, "checkout")
+    def handed_out(connection: Any, *_: Any) -> None:
+        connection.patience = _ANSWER_SECONDS
+
+    @event.listens_for(engine, "checkin")
+    def handed_back(connection: Any, *_: Any) -> None:
+        if connection is not None:
+            connection.patience = _ALIVE_SECONDS
+
+    return engine
+
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """Open one read-only transaction: all that is read in it belongs to one instant.
 
-    Raises UnavailableError where the database is away or takes too long.
+    Raises UnavailableError where the database is away, takes too long, or lets nobody read what is
+    asked for.
     """
     try:
         # It ends in COMMIT: at a ROLLBACK psycopg forgets the statements that it has prepared.
         with engine.begin() as connection:
             yield connection
-    except OperationalError as failure:
-        if isinstance(failure.orig, QueryCanceled):
-            raise UnavailableError(
-                f"The database did not answer within {STATEMENT_TIMEOUT_SECONDS} s. "
-                "Choose a shorter window, or try again.",
-                code="database_timeout",
-            ) from failure
+    except PoolTimeoutError as failure:
         raise _unreachable(failure) from failure
-    except (InterfaceError, PoolTimeoutError) as failure:
-        raise _unreachable(failure) from failure
-    except ProgrammingError as failure:
-        if isinstance(failure.orig, UndefinedTable) and "usage." in str(
-            failure.orig.diag.message_primary
-        ):
-            raise UnavailableError(
-                "The rollup was taken out while this was read. Try again in a moment."
-            ) from failure
-        raise
+    except DBAPIError as failure:
+        raise _told(failure) from failure
+
+
+def _told(failure: DBAPIError) -> Exception:
+    """Return what to raise for what the database, or the way to it, did not do."""
+    cause = failure.orig
+    if isinstance(cause, QueryCanceled):
+        return UnavailableError(
+            f"The database did not answer within {STATEMENT_TIMEOUT_SECONDS} s. "
+            "Choose a shorter window, or try again.",
+            code="database_timeout",
+        )
+    # That a snapshot has idled for too long is an internal error by its number.
+    if isinstance(failure, OperationalError | InterfaceError | InternalError):
+        return _unreachable(failure)
+    if not isinstance(failure, ProgrammingError) or not isinstance(cause, psycopg.Error):
+        return failure
+    reason = str(cause.diag.message_primary)
+    if isinstance(cause, UndefinedTable) and "usage." in reason:
+        return UnavailableError(
+            "The rollup was taken out while this was read. Try again in a moment."
+        )
+    _LOG.error("the database lets nobody read what is needed: %s", reason)
+    return UnavailableError(
+        f"The database cannot be read as it is set up: {reason}.", code="database_unreadable"
+    )
 
 
 def row_within(connection: Connection, seconds: int, question: Select[Any]) -> Row[Any] | None:

@@ -1,15 +1,16 @@
 """The ledger of executions: a page of it, its sums, all of it for export; each one snapshot."""
 
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
+from data import readiness
 from data.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
 from data.allowance import Crossing, classify
 from data.choice import STANDARD, ExportChoice
@@ -82,21 +83,32 @@ class Ledger:
     """Answers questions about executions out of the platform's database.
 
     Every question takes the Viewer who asks. ``zone`` is the reporting time zone, ``scope`` what
-    the running total covers. Whatever is not there for that viewer is a NotFoundError, a database
-    that does not answer an UnavailableError.
+    the running total covers; ``file_turn`` is held while a file is read. Whatever is not there for
+    that viewer is a NotFoundError, a database that does not answer an UnavailableError.
     """
 
-    def __init__(self, engine: Engine, *, zone: tzinfo, scope: LimitScope) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        zone: tzinfo,
+        scope: LimitScope,
+        file_turn: Callable[[Viewer], AbstractContextManager[None]] | None = None,
+    ) -> None:
         self.zone = zone
         self._engine = engine
         self._scope = scope
+        self._file_turn = file_turn or (lambda _: nullcontext())
         self._crossings = Crossings(zone)
         self._by_rollup = True
 
-    def ready(self) -> None:
-        """Return where the database answers."""
+    def ready(self, *, sessions: bool = False) -> None:
+        """Return where the database answers and lets everything be read that answers need.
+
+        ``sessions`` says whether the platform's sessions sign people in.
+        """
         with snapshot(self._engine) as connection:
-            connection.execute(select(1))
+            readiness.check(connection, sessions=sessions)
 
     def workspaces(self, viewer: Viewer) -> list[Workspace]:
         """Return the workspaces that the viewer may see, by name."""
@@ -188,7 +200,7 @@ class Ledger:
         self, viewer: Viewer, query: UsageQuery, choice: ExportChoice = STANDARD
     ) -> Iterator[Export]:
         """Open the newest rows of the window for export, whatever page ``query`` asks for."""
-        with snapshot(self._engine) as connection:
+        with self._file_turn(viewer), snapshot(self._engine) as connection:
             account = account_of(connection, viewer, query.workspace_id, self._scope)
             totals = self._totals(connection)
             selection = self._selection(totals, account, query, labelled=choice.labelled)

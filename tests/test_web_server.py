@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ from tests.platform import Platform, Run, utc
 from tests.serving import PATIENCE, Served, end, serving
 from tests.test_auth_support import own_platform
 from tests.test_web_pages import called
-from web.turns import TURNS, WAITING, Turns
+from web.admission import TURNS, Admission
+from web.turns import WAITING, Turns
 
 LIST = "/api/billing/usage?workspaceId=ws&from=2026-10-01&to=2026-10-31"
 CLIENTS = TURNS + WAITING + 29
@@ -144,53 +145,22 @@ def test_pages_and_callbacks_are_refused_in_their_own_way(server: Served, busy: 
 
 def test_a_callback_tells_it_in_the_page(demo_database: str) -> None:
     turns = Turns(1, waiting=0)
+    admission = Admission(turns)
     engine = connect(demo_database)
     settings = Settings(_env_file=None)
     ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
-    identify = turns.before(lambda: Viewer(demo.DEMO_VIEWER_ID))
+    identify = admission.before(lambda: Viewer(demo.DEMO_VIEWER_ID))
     application = create_app(settings, ledger, identify).server
-    application.wsgi_app = turns.over(application.wsgi_app)
+    application.wsgi_app = admission.over(application.wsgi_app)
     client = application.test_client()
     for _ in range(2):
-        turns.take()
-        refused = called(client, "/workspace/ws_support/usage")
-        assert refused.status_code == 200
-        assert "Too many are asking at once." in refused.text
-        turns.give_back()
+        with turns.take():
+            refused = called(client, "/workspace/ws_support/usage")
+            assert refused.status_code == 200
+            assert "Too many are asking at once." in refused.text
         with called(client, "/workspace/ws_support/usage") as answered:
             assert len(answered.get_json()["response"]["usage-table"]["data"]) == 100
     engine.dispose()
-
-
-def test_turns_come_in_the_order_of_the_line() -> None:
-    turns = Turns(1, patience=PATIENCE)
-    order: list[int] = []
-
-    def take(place: int) -> None:
-        turns.take()
-        order.append(place)
-        turns.give_back()
-
-    turns.take()
-    with ThreadPoolExecutor(5) as clients:
-        for place in range(5):
-            clients.submit(take, place)
-            while turns.waiting <= place:
-                pass
-        turns.give_back()
-    assert order == list(range(5))
-
-
-def test_a_turn_ends_where_the_application_fails() -> None:
-    turns = Turns(1, waiting=0)
-
-    def fails(environ: dict[str, Any], _: Any) -> Iterable[bytes]:
-        turns.begin(environ)
-        raise ZeroDivisionError
-
-    for _ in range(2):
-        with pytest.raises(ZeroDivisionError):
-            turns.over(fails)({}, None)
 
 
 def test_not_ready_while_the_database_takes_no_connections(cluster: str) -> None:

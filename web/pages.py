@@ -56,8 +56,14 @@ _MESSAGE: Final = """<!DOCTYPE html>
 </html>"""
 
 
-def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> None:
-    """Answer for every URL that is not Dash's own."""
+def register(
+    app: Dash,
+    ledger: Ledger,
+    identify: Callable[[], Viewer],
+    settings: Settings,
+    checks: Sequence[Callable[[], None]] = (),
+) -> None:
+    """Answer for every URL that is not Dash's own; ``checks`` are of what else has to be ready."""
     server: Flask = app.server
     portals = f'<meta name="usage-embed-origins" content="{escape(settings.embed_origins or "")}">'
     # Loaded once there is something to draw; a new version of it has another address.
@@ -85,6 +91,17 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
             return _signed_out(app, refusal, settings)
         return _not_found(app, 404, "Check the address, or start from your workspaces.", settings)
 
+    def is_ready() -> None:
+        ledger.ready(sessions=bool(settings.better_auth_secret))
+        for check in checks:
+            check()
+
+    _tell_health(server, is_ready)
+
+
+def _tell_health(server: Flask, is_ready: Callable[[], None]) -> None:
+    """Tell whoever runs this whether it lives, and whether it can answer."""
+
     @server.get("/healthz")
     def health() -> Response:
         return make_response("ok\n", 200, {"Content-Type": "text/plain"})
@@ -92,7 +109,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
     @server.get("/readyz")
     def ready() -> Response:
         try:
-            ledger.ready()
+            is_ready()
         except UsageError as error:
             plain = {"Content-Type": "text/plain", **_LATER}
             return make_response(f"{error.sentence}\n", 503, plain)

@@ -1,59 +1,62 @@
-"""The web server: processes with threads.
+"""The web server: gunicorn keeps the processes, waitress the connections of each.
 
 gunicorn reads WEB_CONCURRENCY as it is imported, and so this is imported once it has been checked.
 """
 
-import socket
-import struct
+import logging
+import os
+import resource
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import click
 from gunicorn.app.base import BaseApplication
-from gunicorn.http.errors import LimitRequestLine
-from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.base import Worker as BaseWorker
+from waitress import wasyncore
 
-from api.errors import told
 from settings import Settings
-from web.turns import TURNS, WAITING
+from web.admission import FILES_WAITING, TURNS
+from web.connections import CONNECTIONS_AT_MOST, Listener
+from web.turns import WAITING
 
-# Threads that no turn can hold, so that health, files and refusals are answered at once.
+# Threads that no turn can hold, so that health, scripts and refusals are answered at once.
 _SPARE_THREADS: Final = 9
-# gunicorn goes no further; a page of many filters, whose cursor repeats them, needs half of it.
-_REQUEST_LINE_AT_MOST: Final = 8190
-_SENDS_WITHIN_SECONDS: Final = 5
-_READS_WITHIN_SECONDS: Final = 60
+_THREADS: Final = TURNS + WAITING + FILES_WAITING + _SPARE_THREADS
+# Each connection, and the file in which its answer may be kept; the database and the rest.
+_OPEN_FILES: Final = 2 * CONNECTIONS_AT_MOST + 200
+
+ENDS_WITHIN_SECONDS: Final = 30
+_LOOKS_EVERY_SECONDS: Final = 1
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A process that answers; it leaves clients who neither go on sending nor go on reading."""
+class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A process that answers."""
 
-    def handle(self, conn: Any) -> Any:
-        """Answer one request; a thread waits for its client no longer than these timeouts."""
-        if not conn.initialized:
-            for option, seconds in (
-                (socket.SO_RCVTIMEO, _SENDS_WITHIN_SECONDS),
-                (socket.SO_SNDTIMEO, _READS_WITHIN_SECONDS),
-            ):
-                conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
-        return super().handle(conn)
+    def run(self) -> None:
+        """Answer until told to stop; what is being answered then has its time to end."""
+        # Of clients that left, and of how many wait, the application's own log tells.
+        logging.getLogger("waitress").setLevel(logging.ERROR)
+        connections: dict[int, Any] = {}
+        listeners = [
+            Listener(self.wsgi, bound.sock, connections, _THREADS) for bound in self.sockets
+        ]
+        while self.alive and self._has_parent():
+            self._look(connections)
+        for listener in listeners:
+            listener.take_no_more()
+        deadline = time.monotonic() + ENDS_WITHIN_SECONDS
+        while sum(listener.leave_idle() for listener in listeners) and time.monotonic() < deadline:
+            self._look(connections)
+            for listener in listeners:
+                listener.maintenance(time.time())
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Refuse an address that is too long as the API refuses; the rest is gunicorn's to say."""
-        if not isinstance(exc, LimitRequestLine):
-            super().handle_error(req, client, addr, exc)
-            return
-        body = told(
-            414,
-            "address_too_long",
-            "The address is too long: some 8,000 characters fit. Send fewer filters.",
-        ).encode()
-        head = (
-            "HTTP/1.1 414 URI Too Long\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        write_nonblock(client, head.encode() + body)
+    def _look(self, connections: dict[int, Any]) -> None:
+        self.notify()
+        wasyncore.loop(_LOOKS_EVERY_SECONDS, use_poll=True, map=connections, count=1)
+
+    def _has_parent(self) -> bool:
+        return bool(self.ppid == os.getppid())
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -71,9 +74,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": address,
             "worker_class": Worker,
             "workers": self._settings.processes,
-            "limit_request_line": _REQUEST_LINE_AT_MOST,
-            "threads": TURNS + WAITING + _SPARE_THREADS,
-            "graceful_timeout": 5,
+            "graceful_timeout": ENDS_WITHIN_SECONDS + 5,
             "loglevel": "warning",
             "control_socket_disable": True,
             "post_worker_init": self._ready,
@@ -84,6 +85,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         """Make the application, once in each process."""
         return self._make_app()
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        enough = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < enough:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+        super().run()
 
     def _ready(self, worker: Worker) -> None:
         settings = self._settings

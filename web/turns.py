@@ -1,103 +1,133 @@
-"""The line before the database: every request waits its turn, and is told early if that is long."""
+"""Turns at something scarce: so many at once, the others wait in line and are told early."""
 
-from collections import deque
-from collections.abc import Callable, Iterable
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from threading import Event, Lock
-from typing import Any, Final
+from types import TracebackType
+from typing import Final, Self
 
-from flask import request
-from werkzeug.wsgi import ClosingIterator
-
-from data.access import Viewer
-from data.engine import POOL_SIZE
 from data.errors import UnavailableError
 
-# One session is left for the question whether the database answers at all.
-TURNS: Final = POOL_SIZE - 1
 WAITING: Final = 64
 PATIENCE_SECONDS: Final = 2.0
 
-_TURN: Final = "usage.turn"
+
+class Turn:
+    """A turn that was taken, since an instant of the clock; whoever has it ends it, once."""
+
+    def __init__(self, owner: str, since: float, give_back: Callable[["Turn"], None]) -> None:
+        self.owner = owner
+        self.since = since
+        self._give_back = give_back
+
+    def end(self) -> None:
+        """Give the turn back; where that was done before, nothing happens."""
+        self._give_back(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.end()
+
+
+@dataclass
+class _Place:
+    """A place in the line; ``turn`` is there once it has come."""
+
+    owner: str
+    come: Event = field(default_factory=Event)
+    turn: Turn | None = None
 
 
 class Turns:
-    """Lets as many requests at the database as it has sessions for; the others wait in line.
+    """Lets ``turns`` go ahead at once, of one owner ``each`` at most; the others wait in line.
 
-    The line is first come, first served, ``waiting`` long at most. Whoever finds no place in it, or
-    stands in it for ``patience`` seconds, is refused with an UnavailableError.
+    The line is first come, first served, past those whose owner has enough, and ``waiting`` long at
+    most. Whoever finds no place in it, or stands in it for ``patience`` seconds, is refused with an
+    UnavailableError that says ``refusal``.
     """
 
     def __init__(
-        self, turns: int = TURNS, waiting: int = WAITING, patience: float = PATIENCE_SECONDS
+        self,
+        turns: int,
+        *,
+        each: int | None = None,
+        waiting: int = WAITING,
+        patience: float = PATIENCE_SECONDS,
+        refusal: str = "Too many are asking at once. Try again in a moment.",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._free = turns
+        self._turns = turns
+        self._each = each or turns
         self._places = waiting
         self._patience = patience
-        self._line: deque[Event] = deque()
+        self._refusal = refusal
+        self._clock = clock
+        self._taken: set[Turn] = set()
+        self._owners: Counter[str] = Counter()
+        self._line: deque[_Place] = deque()
         self._lock = Lock()
-
-    def before(self, identify: Callable[[], Viewer]) -> Callable[[], Viewer]:
-        """Return an ``identify`` that waits for the request's turn: nobody asks anything sooner."""
-
-        def identify_in_turn() -> Viewer:
-            self.begin(request.environ)
-            return identify()
-
-        return identify_in_turn
-
-    def begin(self, environ: dict[str, Any]) -> None:
-        """Wait for the turn of a request, once."""
-        if _TURN not in environ:
-            self.take()
-            environ[_TURN] = True
-
-    def over(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """Return ``application`` (WSGI), in which a turn ends when its answer was sent or left."""
-
-        def in_turn(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            try:
-                answer = application(environ, start_response)
-            except BaseException:
-                if _TURN in environ:
-                    self.give_back()
-                raise
-            return ClosingIterator(answer, self.give_back) if _TURN in environ else answer
-
-        return in_turn
 
     @property
     def waiting(self) -> int:
         """How many stand in line."""
         return len(self._line)
 
-    def take(self) -> None:
+    @property
+    def free(self) -> int:
+        """How many turns nobody has."""
+        return self._turns - len(self._taken)
+
+    def held_over(self, seconds: float) -> int:
+        """Return how many turns have been out for longer than that."""
+        with self._lock:
+            return sum(self._clock() - turn.since > seconds for turn in self._taken)
+
+    def take(self, owner: str = "") -> Turn:
         """Wait for a turn; raises UnavailableError where that would take too long."""
         with self._lock:
-            if self._free:
-                self._free -= 1
-                return
+            if self._may_go(owner):
+                return self._taken_by(owner)
             if self.waiting >= self._places:
-                raise _overloaded()
-            turn = Event()
-            self._line.append(turn)
-        if turn.wait(self._patience):
-            return
+                raise self._refused()
+            place = _Place(owner)
+            self._line.append(place)
+        place.come.wait(self._patience)
         with self._lock:
-            if turn.is_set():  # it came at the last moment
+            if place.turn:
+                return place.turn
+            self._line.remove(place)
+        raise self._refused()
+
+    def _may_go(self, owner: str) -> bool:
+        return self.free > 0 and self._owners[owner] < self._each
+
+    def _taken_by(self, owner: str) -> Turn:
+        turn = Turn(owner, self._clock(), self._give_back)
+        self._taken.add(turn)
+        self._owners[owner] += 1
+        return turn
+
+    def _give_back(self, turn: Turn) -> None:
+        with self._lock:
+            if turn not in self._taken:
                 return
-            self._line.remove(turn)
-        raise _overloaded()
+            self._taken.remove(turn)
+            self._owners[turn.owner] -= 1
+            self._owners += Counter()  # forgets who has none
+            following = next((place for place in self._line if self._may_go(place.owner)), None)
+            if following:
+                self._line.remove(following)
+                following.turn = self._taken_by(following.owner)
+                following.come.set()
 
-    def give_back(self) -> None:
-        """End a turn; the next in line has it."""
-        with self._lock:
-            if self._line:
-                self._line.popleft().set()
-            else:
-                self._free += 1
-
-
-def _overloaded() -> UnavailableError:
-    return UnavailableError(
-        "Too many are asking at once. Try again in a moment.", code="overloaded"
-    )
+    def _refused(self) -> UnavailableError:
+        return UnavailableError(self._refusal, code="overloaded")
