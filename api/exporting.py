@@ -1,11 +1,11 @@
 """A window as a file: streamed, or whole with its manifest."""
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ from data.ledger import Ledger
 from data.manifest import ProvenFile
 from data.query import UsageQuery
 
-_LINES_A_CHUNK: Final = 500
+_CHUNK_CHARACTERS: Final = 64 * 1024
 
 
 def export(ledger: Ledger, viewer: Viewer) -> Response:
@@ -88,6 +88,10 @@ def _attachment(name: str) -> str:
 
 def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
     """Gather lines, so that not every one of them is sent by itself."""
-    rest = iter(lines)
-    while gathered := "".join(islice(rest, _LINES_A_CHUNK)):
-        yield gathered.encode()
+    gathered = io.StringIO()
+    for line in lines:
+        gathered.write(line)
+        if gathered.tell() >= _CHUNK_CHARACTERS:
+            yield gathered.getvalue().encode()
+            gathered = io.StringIO()
+    yield gathered.getvalue().encode()

@@ -1,19 +1,33 @@
 """The product as ``python app.py serve`` runs it: a process of its own on a port of its own."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import IO, Final
 
 import psutil
 
 ROOT: Final = Path(__file__).parent.parent
 PATIENCE: Final = 60.0
+
+
+# Whether a limit holds shows sooner where it is short.
+_WITH_LIMITS: Final = """
+import importlib, json, sys
+for name, seconds in json.loads(sys.argv[1]).items():
+    module, _, constant = name.rpartition(".")
+    assert hasattr(importlib.import_module(module), constant), name
+    setattr(importlib.import_module(module), constant, seconds)
+import app
+app.main(["serve"])
+"""
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -30,12 +44,21 @@ def free_port() -> int:
 
 
 def start(
-    port: int, *, cwd: Path = ROOT, log: int | IO[str] = subprocess.STDOUT, **variables: str
+    port: int,
+    *,
+    cwd: Path = ROOT,
+    log: int | IO[str] = subprocess.STDOUT,
+    limits: Mapping[str, float] | None = None,
+    **variables: str,
 ) -> "subprocess.Popen[str]":
+    """Start the product; ``limits`` are constants of its modules that are to be others."""
+    program = [str(ROOT / "app.py"), "serve"]
+    if limits:
+        program = ["-c", _WITH_LIMITS, json.dumps({**limits})]
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py"), "serve"],
+        [sys.executable, *program],
         cwd=cwd,
-        env=environment(USAGE_PORT=str(port), **variables),
+        env=environment(USAGE_PORT=str(port), PYTHONPATH=str(ROOT), **variables),
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
@@ -63,15 +86,21 @@ def end(process: "subprocess.Popen[str]") -> str:
 
 @contextmanager
 def serving(
-    *, cwd: Path = ROOT, log: int | IO[str] = subprocess.STDOUT, **variables: str
+    *,
+    cwd: Path = ROOT,
+    log: int | IO[str] = subprocess.STDOUT,
+    limits: Mapping[str, float] | None = None,
+    **variables: str,
 ) -> Iterator["Served"]:
     port = free_port()
-    process = start(port, cwd=cwd, log=log, **variables)
+    process = start(port, cwd=cwd, log=log, limits=limits, **variables)
+    served = Served(port, process)
     try:
         lines_until_ready(process)
-        yield Served(port, process)
+        served.listen()
+        yield served
     finally:
-        end(process)
+        served.end()
 
 
 class Served:
@@ -80,6 +109,23 @@ class Served:
     def __init__(self, port: int, process: "subprocess.Popen[str]") -> None:
         self.port = port
         self.process = process
+        self._said: list[str] = []
+        self._listener = Thread(target=self._said.extend, args=[process.stdout])
+
+    def listen(self) -> None:
+        """Take what the server says, else it would wait for somebody to."""
+        self._listener.start()
+
+    def end(self) -> str:
+        """End the server as a person would; return what it said since it was ready."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE)
+        if self._listener.ident:
+            self._listener.join(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+        return "".join(self._said)
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer: forks of the one that was started."""

@@ -29,8 +29,8 @@ from tests.serving import PATIENCE
 
 WIDE, LONG, SHORT = "ws_wide", "ws_long", "ws_short"
 ROWS: Final = 10_000
-# Ten thousand of them are 200 MB, which no buffer between two sockets holds.
-WIDE_NAME: Final = "w" * 20_000
+# Ten thousand of them are 50 MB, more than a server keeps for a client and two sockets hold.
+WIDE_NAME: Final = "w" * 5_000
 MAY_GROW_BYTES: Final = 20 * 1024 * 1024
 READING = """
     SELECT pid FROM pg_stat_activity
@@ -59,8 +59,8 @@ class Served:
 
 
 @contextmanager
-def over(home: Path) -> Iterator[Served]:
-    with serving.serving(USAGE_HOME=str(home)) as server:
+def over(home: Path, **given: Any) -> Iterator[Served]:
+    with serving.serving(USAGE_HOME=str(home), **given) as server:
         yield Served(home, server)
 
 
@@ -80,7 +80,7 @@ def listed(port: int, **params: str) -> dict[str, Any]:
         return body
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a USAGE_HOME with the demo's data and three workspaces that matter here."""
     home = tmp_path_factory.mktemp("usage") / "home"

@@ -243,4 +243,5 @@ class House:
             trigger,
             headers=dict(asker.headers),
             environ_overrides={"REMOTE_ADDR": asker.address},
+            buffered=True,
         )

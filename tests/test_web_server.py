@@ -23,7 +23,7 @@ from data.engine import connect
 from data.ledger import Ledger
 from settings import Settings
 from tests.platform import Platform, Run, utc
-from tests.serving import PATIENCE, Served, end, serving
+from tests.serving import PATIENCE, Served, serving
 from tests.test_auth_support import own_platform
 from tests.test_web_pages import called
 from web.admission import TURNS, Admission
@@ -205,5 +205,5 @@ def test_two_processes_share_the_port_and_say_once_that_they_are_ready(busy: Pla
         while len(server.workers()) < 2:
             assert time.monotonic() < deadline
         assert {ask(server.port, LIST).status for _ in range(20)} == {200}
-        said = end(server.process)
+        said = server.end()
     assert "is ready on" not in said

@@ -133,6 +133,13 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
         if not self.total_outbufs_len:
             self.begun = time.time()
 
+    def write_soon(self, data: Any) -> int:
+        """Keep what is to be sent; the time to take it counts from when there is something."""
+        if not self.total_outbufs_len:
+            self.last_activity = time.time()
+        written: int = super().write_soon(data)
+        return written
+
     def idle(self) -> bool:
         """Whether nothing is asked and nothing is left to send."""
         return not (self.requests or self.total_outbufs_len or self.request)

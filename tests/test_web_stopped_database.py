@@ -1,0 +1,152 @@
+"""A database that stops answering without closing a connection: a 503 in time, then right again."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import psycopg
+import pytest
+
+from data.embedded import EmbeddedPostgres
+from tests.serving import PATIENCE
+from tests.test_api_server import LONG, SHORT, WIDE, Served, broken_off, home, over, watcher
+from tests.test_web_server import ask, wait_for_turns
+from tests.test_web_slow_clients import LIST
+from web.admission import TURNS
+
+__all__ = ["home", "watcher"]  # fixtures
+
+# The order of the limits is the product's; only that they end is waited for.
+SHORT_LIMITS: Final = {"data.engine._ANSWER_SECONDS": 2, "data.engine._ALIVE_SECONDS": 1}
+QUESTION: Final = f"workspaceId={SHORT}&from=2026-10-01&to=2026-10-31"
+PATHS: Final = (
+    f"/api/billing/usage?{QUESTION}",
+    f"/api/billing/usage/summary?{QUESTION}",
+    f"/api/billing/usage/series?{QUESTION}",
+    f"/api/billing/usage/export?{QUESTION}",
+    f"/api/billing/usage/export/manifest?{QUESTION}",
+    f"/api/billing/usage/execution?workspaceId={SHORT}&id={SHORT}7",
+    "/api/billing/workspaces",
+    "/",
+    f"/workspace/{SHORT}/usage",
+    "/readyz",
+)
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Served]:
+    with over(home, limits=SHORT_LIMITS) as server:
+        yield server
+
+
+@contextmanager
+def stopped(home: Path) -> Iterator[None]:
+    """Stop every process of the database."""
+    postmaster = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+    processes = [psutil.Process(postmaster), *psutil.Process(postmaster).children()]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process.pid, signal.SIGCONT)
+
+
+def test_every_question_is_a_503_while_it_is_stopped_and_answered_afterwards(
+    server: Served,
+) -> None:
+    answers = {path: ask(server.port, path).body for path in PATHS}
+    with ThreadPoolExecutor(len(PATHS)) as clients:
+        with stopped(server.home):
+            asked = [clients.submit(ask, server.port, path) for path in PATHS]
+            refused = [each.result(PATIENCE) for each in asked]
+        assert [answer.status for answer in refused] == [503] * len(PATHS)
+        assert {answer.headers["Retry-After"] for answer in refused} == {"5"}
+        assert ask(server.port, "/healthz").status == 200
+    # Other answers tell when they were given.
+    for path in PATHS:
+        if "usage/export?" in path or path.endswith("workspaces"):
+            assert ask(server.port, path).body == answers[path]
+    assert [ask(server.port, path).status for path in PATHS] == [200] * len(PATHS)
+
+
+def test_statements_under_way_are_left_when_it_stops(
+    server: Served, watcher: "psycopg.Connection[Any]"
+) -> None:
+    with ThreadPoolExecutor(TURNS) as clients:
+        with watcher.transaction():
+            watcher.execute("LOCK TABLE workflow_execution_logs IN ACCESS EXCLUSIVE MODE")
+            asked = [clients.submit(ask, server.port, LIST) for _ in range(TURNS)]
+            wait_for_turns(watcher, TURNS)
+            with stopped(server.home):
+                answers = [each.result(PATIENCE) for each in asked]
+        assert [answer.status for answer in answers] == [503] * TURNS
+        codes = {json.loads(answer.body)["error"]["code"] for answer in answers}
+        assert codes == {"database_unavailable"}
+    assert [ask(server.port, LIST).status for _ in range(TURNS)] == [200] * TURNS
+
+
+def test_a_file_under_way_breaks_off_when_it_stops(server: Served) -> None:
+    with server.export(WIDE) as answer:
+        assert answer.read(1000).startswith(b"Date,Execution")
+        with stopped(server.home):
+            assert broken_off(answer)
+    with server.export(LONG) as answer:
+        assert answer.read().count(b"\n") == 10_001
+
+
+def test_a_server_that_has_no_connection_yet_makes_none_while_it_is_stopped(home: Path) -> None:
+    limits = SHORT_LIMITS | {"data.engine._CONNECT_SECONDS": 2}
+    with over(home, limits=limits) as server:
+        with stopped(home):
+            assert ask(server.port, LIST).status == 503
+            assert ask(server.port, "/readyz").status == 503
+        assert ask(server.port, LIST).status == 200
+
+
+def test_questions_while_it_is_killed_and_started_again_are_answered_or_refused(
+    server: Served,
+) -> None:
+    statuses: set[int] = set()
+    with EmbeddedPostgres(server.home) as postgres, ThreadPoolExecutor(2) as clients:
+        postgres.start()
+        for _ in range(3):
+            pid = int((server.home / "postgres" / "postmaster.pid").read_text().split()[0])
+            backends = psutil.Process(pid).children()
+            asked = [clients.submit(ask, server.port, path) for path in PATHS * 2]
+            os.kill(pid, signal.SIGKILL)
+            psutil.wait_procs(backends, timeout=PATIENCE)
+            statuses |= {each.result(PATIENCE).status for each in asked}
+            assert ask(server.port, LIST).status == 503
+            postgres.start()
+            assert ask(server.port, LIST).status == 200
+    assert statuses <= {200, 503}
+    assert [ask(server.port, path).status for path in PATHS] == [200] * len(PATHS)
+
+
+def test_a_file_breaks_off_where_the_database_is_killed_and_all_turns_come_back(
+    server: Served,
+) -> None:
+    broken = 0
+    with EmbeddedPostgres(server.home) as postgres:
+        postgres.start()
+        for _ in range(3):
+            pid = int((server.home / "postgres" / "postmaster.pid").read_text().split()[0])
+            with server.export(WIDE) as answer:
+                assert answer.read(1000).startswith(b"Date,Execution")
+                backends = psutil.Process(pid).children()
+                os.kill(pid, signal.SIGKILL)
+                psutil.wait_procs(backends, timeout=PATIENCE)
+                broken += broken_off(answer)
+            postgres.start()
+        assert broken == 3
+        with ThreadPoolExecutor(TURNS) as clients:
+            answers = clients.map(lambda _: ask(server.port, LIST).status, range(TURNS))
+            assert list(answers) == [200] * TURNS
