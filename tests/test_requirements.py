@@ -22,7 +22,7 @@ def pins(lock: str) -> dict[tuple[str, str], str]:
 def test_what_is_served_is_what_is_tested_but_for_the_urllib3_of_the_tests_selenium() -> None:
     served, tested = pins(SERVED), pins(TESTED)
     assert served.keys() <= tested.keys()
-    assert {pin for pin in served if served[pin] != tested[pin]} == {("urllib3", "")}
+    assert {pin for pin in served if served[pin] != tested[pin]} <= {("urllib3", "")}
     assert int(served["urllib3", ""].split(".")[0]) >= 2
 
 
