@@ -32,7 +32,8 @@ def embedded(settings: Settings) -> Iterator[str]:
             kept = True
             raise
         except UsageError as failure:
-            raise server.explain(failure) from failure
+            # Behind a mere refusal there is no failure, however full the disk may be.
+            raise server.explain(failure) if failure.__cause__ else failure from failure.__cause__
         except KeyboardInterrupt:
             raise UsageError(
                 "Stopped before it was done. Start again to have it done from the beginning."

@@ -39,7 +39,7 @@ def running(home: Path) -> list[psutil.Process]:
     """Return the processes of PostgreSQL that work in a home."""
     found = []
     for process in psutil.process_iter():
-        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        with suppress(psutil.Error):
             if any(str(home) in word for word in process.cmdline()) and "postgres" in str(
                 process.exe()
             ):
@@ -87,13 +87,15 @@ class Disk:
         self.home = path / "home"
         self._ballast = path / "ballast"
 
-    def fill(self) -> None:
+    def fill(self, but: int = 0) -> None:
+        """Leave no more room than so many bytes."""
         with self._ballast.open("ab", buffering=0) as ballast, suppress(OSError):
             while True:
                 ballast.write(bytes(1 << 16))
         with self._ballast.open("ab", buffering=0) as ballast, suppress(OSError):
             while True:
                 ballast.write(b"\0")
+        os.truncate(self._ballast, self._ballast.stat().st_size - but)
 
     def empty(self) -> None:
         self._ballast.unlink()
@@ -206,6 +208,9 @@ def test_a_database_of_before_is_kept_where_the_disk_is_full_now(
     assert_a_start_from_the_beginning_works(disk.home)
     taken_out = CliRunner().invoke(app.main, ["uninstall"], env={"USAGE_HOME": str(disk.home)})
     assert taken_out.exit_code == 0
+    disk.fill(but=8 << 20)
+    refused = CliRunner().invoke(app.main, ["compact"], env={"USAGE_HOME": str(disk.home)})
+    assert refused.output.startswith("Error: The rollup is not installed here")
     disk.fill()
     result = CliRunner().invoke(app.main, ["install"], env={"USAGE_HOME": str(disk.home)})
     assert result.exit_code == 1

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from data.embedded.programs import MAJOR_VERSION, complaint, run
@@ -37,7 +38,8 @@ def ensure_cluster(cluster: Path) -> None:
 def discard_cluster(cluster: Path) -> None:
     """Remove the cluster of a server that is gone; a half removed one is none."""
     unwanted = cluster.with_name(f"{cluster.name}.new-unwanted")
-    cluster.rename(unwanted)
+    with suppress(OSError):  # whole it may stay
+        cluster.rename(unwanted)
     shutil.rmtree(unwanted, ignore_errors=True)
 
 
