@@ -23,8 +23,9 @@ from data.access import Viewer
 from data.engine import connect
 from data.identity import Identity
 from data.ledger import Ledger
+from lifetime import embedded
 from settings import Settings, SettingsError
-from upkeep import COMMANDS, embedded, spoken
+from upkeep import COMMANDS
 from web import guard, headers, pages
 from web.admission import Admission
 
@@ -118,8 +119,7 @@ def _serve_demo(settings: Settings) -> None:
         if not demo.is_seeded(url):
             _seed(url, demo.EXECUTIONS)
         # One that an older version made has none, or an older one.
-        with spoken():
-            rollup.install(url)
+        rollup.install(url)
         # The demo viewer is whoever presents no credential; one that is presented counts, so that
         # an example portal can be tried on the demo.
         viewer = Viewer(demo.DEMO_VIEWER_ID)

@@ -6,30 +6,8 @@ from contextlib import contextmanager
 import click
 
 from data import rollup
-from data.embedded import EmbeddedPostgres
-from data.errors import UsageError
+from lifetime import embedded, spoken
 from settings import Settings
-
-
-@contextmanager
-def embedded(settings: Settings) -> Iterator[str]:
-    """Run the embedded database for the length of the block; yield its URL."""
-    server = EmbeddedPostgres(settings.home)
-    try:
-        with spoken():
-            url = server.start()
-        yield url
-    finally:
-        server.stop()
-
-
-@contextmanager
-def spoken() -> Iterator[None]:
-    """Say what went wrong in one line."""
-    try:
-        yield
-    except UsageError as error:
-        raise click.ClickException(error.sentence) from error
 
 
 @contextmanager
@@ -39,7 +17,7 @@ def _database(settings: Settings) -> Iterator[str]:
         with spoken():
             yield settings.database_url
     else:
-        with embedded(settings) as url, spoken():
+        with embedded(settings) as url:
             yield url
 
 

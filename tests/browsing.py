@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ import pytest
 from dash import Dash
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, sync_playwright
 from selenium.webdriver.chrome.options import Options
-from werkzeug.serving import make_server
 
 from app import create_app
 from data import demo
@@ -30,12 +28,13 @@ from data.ledger import Page as LedgerPage
 from data.periods import Window
 from data.query import UsageQuery
 from settings import Settings
+from tests.hosting import Host, hosted
 from tests.platform import walk
+from tests.serving import PATIENCE
 
 DEMO_VIEWER: Final = Viewer(demo.DEMO_VIEWER_ID)
 EXECUTIONS: Final = 22_000  # so many that one workspace has more than a file holds
 BERLIN: Final = {"USAGE_TIMEZONE": "Europe/Berlin", "USAGE_APP_URL": "https://app.example"}
-PATIENCE: Final = 10.0
 
 _BROWSERS: Final = (
     "chromium",
@@ -160,7 +159,7 @@ class Seen:
 
 
 @dataclass
-class Site:
+class Site(Host):
     """A served product; ``viewer`` is who asks, and may be changed between two questions."""
 
     url: str
@@ -239,10 +238,10 @@ class Duo(Screen):
         self.driver = duo.driver
 
     def open(self, workspace_id: str, params: Mapping[str, str] | None = None) -> None:
-        self.duo.wait_for_page(self.site.address(workspace_id, params))
+        self.duo.wait_for_page(self.site.address(workspace_id, params), timeout=PATIENCE)
 
     def click(self, selector: str) -> None:
-        self.duo.wait_for_element(selector).click()
+        self.duo.wait_for_element(selector, timeout=PATIENCE).click()
 
     def logs(self) -> list[Any]:
         """Return what the console complained about."""
@@ -255,7 +254,7 @@ class Tab(Screen):
 
     def __init__(self, site: Site, page: Page) -> None:
         super().__init__(site, page.evaluate)
-        self.page = page
+        self.page = site.visited_by(page)
         self.console: list[str] = []
         self.asked: list[str] = []  # bodies of the requests to the server's callbacks
         page.on("console", self._heard)
@@ -278,11 +277,8 @@ class Tab(Screen):
             self.asked.append(request.post_data or "")
 
     def _heard(self, message: ConsoleMessage) -> None:
-        url = message.location["url"]
-        # A browser fetches the icon in its own time; the end of a test's server may cut that off.
-        icon_cut_off = "_favicon.ico" in url and "ERR_CONNECTION_RESET" in message.text
-        if message.type in {"error", "warning"} and not icon_cut_off:
-            self.console.append(f"{message.text} {url}")
+        if message.type in {"error", "warning"}:
+            self.console.append(f"{message.text} {message.location['url']}")
 
 
 def cells(page: LedgerPage, zone: tzinfo) -> list[list[str]]:
@@ -338,18 +334,11 @@ def served(
     viewer: Viewer = DEMO_VIEWER,
     variables: Mapping[str, str] = BERLIN,
 ) -> Iterator[Site]:
-    """Serve the product for the length of the block."""
+    """Serve the product for the length of the block, at whose end the tabs on it close first."""
     app, site = make_app(ledger_of, viewer, variables)
-    server = make_server("127.0.0.1", 0, app.server, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    site.url = f"http://127.0.0.1:{server.port}{variables.get('USAGE_URL_PREFIX', '/')}"
-    try:
+    with hosted(site, app.server) as origin:
+        site.url = f"{origin}{variables.get('USAGE_URL_PREFIX', '/')}"
         yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="session")
@@ -378,11 +367,8 @@ def site(big_ledger: Callable[[Settings], Ledger]) -> Iterator[Site]:
 
 
 @pytest.fixture
-def duo(dash_duo: Any, big_ledger: Callable[[Settings], Ledger]) -> Duo:
-    """Return a tab of dash[testing]'s browser, with the product over the demo's data."""
-    app, site = make_app(big_ledger, DEMO_VIEWER, BERLIN)
-    dash_duo.start_server(app, navigate=False)
-    site.url = f"{dash_duo.server.url}/"
+def duo(dash_duo: Any, site: Site) -> Duo:
+    """Return a tab of dash[testing]'s browser, which ends with the test, its server much later."""
     return Duo(site, dash_duo)
 
 

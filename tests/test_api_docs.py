@@ -11,6 +11,7 @@ from data.engine import connect
 from data.ledger import Ledger
 from tests.browsing import Site, served
 from tests.conftest import Api
+from tests.serving import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -28,10 +29,10 @@ def documented(cluster: str, demo_template: str, request: pytest.FixtureRequest)
 
 
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
+def tab(browser: Browser, documented: Site) -> Iterator[Page]:
     context = browser.new_context()
-    context.set_default_timeout(20_000)
-    yield context.new_page()
+    context.set_default_timeout(PATIENCE * 1000)
+    yield documented.visited_by(context.new_page())
     context.close()
 
 

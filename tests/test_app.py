@@ -29,7 +29,7 @@ from tests.serving import (
 
 
 def _body(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
         text: str = response.read().decode()
         return text
 

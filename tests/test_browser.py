@@ -8,6 +8,7 @@ import pytest
 
 from data.periods import Preset
 from tests.browsing import Duo, Screen, Seen, Site, Tab, cells
+from tests.serving import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +80,7 @@ def test_each_preset_shows_its_window_in_the_url_the_caption_and_the_table(
 def pick(duo: Duo, *days: date) -> None:
     """Click days in the picker's calendar."""
     duo.click("#usage-range")
-    duo.duo.wait_for_element(".dash-datepicker-content")
+    duo.duo.wait_for_element(".dash-datepicker-content", timeout=PATIENCE)
     for day in days:
         duo.js(
             "[...document.querySelectorAll('.dash-datepicker-calendar')]"

@@ -12,6 +12,7 @@ from data.ledger import Ledger
 from settings import Settings
 from tests.browsing import BERLIN, DEMO_VIEWER, Site, Tab, cells, served
 from tests.platform import VIEWER, Platform, Run
+from tests.serving import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -119,7 +120,6 @@ def test_the_root_leads_straight_to_a_single_workspace(
         seen = tab.shows("only one")
         assert seen.path == "/workspace/only%20one/usage"
         assert len(seen.rows) == 1
-        tab.page.close()
 
 
 def test_the_root_tells_who_has_no_workspace_what_to_do(
@@ -140,9 +140,9 @@ def test_the_root_tells_who_has_no_workspace_what_to_do(
 def test_a_workspace_that_may_not_be_seen_is_archived_missing_or_malformed_is_the_same_404(
     tab: Tab,
 ) -> None:
-    assert requests.get(tab.site.address(SUPPORT), timeout=9).status_code == 200
+    assert requests.get(tab.site.address(SUPPORT), timeout=PATIENCE).status_code == 200
     strange = ("ws_partner", "ws_pilot", "ws_nowhere", "%00", "a%0Ab", "x" * 3000, "%20", "a%27b")
-    answers = [requests.get(tab.site.address(each), timeout=9) for each in strange]
+    answers = [requests.get(tab.site.address(each), timeout=PATIENCE) for each in strange]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.text for answer in answers}) == 1
     for workspace_id in ("ws_partner", "ws_nowhere"):
@@ -156,10 +156,10 @@ def test_a_workspace_that_may_not_be_seen_is_archived_missing_or_malformed_is_th
 
 def test_an_unknown_path_is_a_404_and_a_page_takes_no_post(tab: Tab) -> None:
     for path in ("nowhere", "workspace", "workspace/", f"workspace/{SUPPORT}", "usage"):
-        answer = requests.get(tab.site.url + path, timeout=9)
+        answer = requests.get(tab.site.url + path, timeout=PATIENCE)
         assert (path, answer.status_code) == (path, 404)
         assert "Page not found" in answer.text
-    refused = requests.post(tab.site.address(SUPPORT), timeout=9)
+    refused = requests.post(tab.site.address(SUPPORT), timeout=PATIENCE)
     assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
     tab.page.goto(tab.site.url + "nowhere")
     assert tab.page.inner_text("main h2") == "Page not found"
@@ -194,5 +194,4 @@ def test_the_page_its_parts_and_its_links_work_under_a_prefix(
         assert [path for path in paths if path.startswith(("http", "/"))] == []
         # A proxy that strips the prefix arrives at the same pages.
         stripped = site.url.replace("/finance/", f"/workspace/{quote(FINANCE)}/usage")
-        assert requests.get(stripped, timeout=9).status_code == 200
-        tab.page.close()
+        assert requests.get(stripped, timeout=PATIENCE).status_code == 200

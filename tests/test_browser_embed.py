@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask, jsonify
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, Request
-from werkzeug.serving import make_server
 
 from app import create_app
 from auth import embed, identify_by
@@ -26,7 +24,9 @@ from data.access import Viewer
 from data.identity import Identity
 from data.ledger import Ledger
 from settings import Settings
-from tests.browsing import DEMO_VIEWER, PATIENCE, Screen, Site
+from tests.browsing import DEMO_VIEWER, Screen, Site
+from tests.hosting import Host, hosted
+from tests.serving import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +55,7 @@ document.body.append(frame);
 
 
 @dataclass
-class Portal:
+class Portal(Host):
     """A portal; ``mints`` are what it answers next, then ``usual`` ones; ``minted`` what it did."""
 
     url: str = ""
@@ -75,19 +75,6 @@ class Portal:
 
     def page(self) -> str:
         return PORTAL.replace("USAGE", self.usage).replace("BOX", BOX)
-
-
-@contextmanager
-def _serving(server: Flask, host: str, port: int = 0) -> Iterator[str]:
-    made = make_server(host, port, server, threaded=True)
-    thread = threading.Thread(target=made.serve_forever)
-    thread.start()
-    try:
-        yield f"http://{host}:{made.server_port}"
-    finally:
-        made.shutdown()
-        thread.join()
-        made.server_close()
 
 
 def _free_port() -> int:
@@ -115,7 +102,7 @@ def product(
     pages.add_url_rule("/", view_func=portal.page)
     pages.add_url_rule("/usage-token", view_func=portal.token, methods=["POST"])
     # A port that is only known once the portal runs, or one where somebody else's will.
-    with _serving(pages, "localhost") as portal.url:
+    with hosted(portal, pages, "localhost") as portal.url:
         others = f"http://localhost:{portal_port or 1}"
         settings = Settings.model_validate(
             {each.alias: each.default for each in Settings.model_fields.values()}
@@ -128,7 +115,7 @@ def product(
         ledger = big_ledger(settings)
         identify = identify_by(settings, Identity(ledger._engine), otherwise)
         app = create_app(settings, ledger, identify)
-        with _serving(app.server, "127.0.0.1") as portal.usage:
+        with hosted(portal, app.server) as portal.usage:
             yield portal
 
 
@@ -137,7 +124,7 @@ class Window(Screen):
 
     def __init__(self, portal: Portal, context: BrowserContext, ledger: Ledger) -> None:
         self.context = context
-        self.page: Page = context.new_page()
+        self.page: Page = portal.visited_by(context.new_page())
         self.console: list[str] = []
         self.sent: list[Request] = []
         self.portal = portal
@@ -345,17 +332,21 @@ def test_another_workspace_than_the_tokens_is_not_there(window: Window, portal: 
     _forgive(window, "404")
 
 
-def test_an_origin_that_is_not_listed_cannot_frame_the_page(window: Window, portal: Portal) -> None:
+def test_an_origin_that_is_not_listed_cannot_frame_the_page(
+    window: Window, portal: Portal, window_on: Callable[[Portal], Window]
+) -> None:
     foreign = Portal(usage=portal.usage)
     pages = Flask("foreign")
     pages.add_url_rule("/", view_func=foreign.page)
-    with _serving(pages, "localhost") as foreign.url:
-        window.page.goto(f"{foreign.url}/#{FINANCE}/usage%3Fembed=1")
-        _until(lambda: window.console, window)
-        (blocked,) = window.console
+    with hosted(foreign, pages, "localhost") as foreign.url:
+        stranger = window_on(foreign)
+        stranger.page.goto(f"{foreign.url}/#{FINANCE}/usage%3Fembed=1")
+        _until(lambda: stranger.console, stranger)
+        (blocked,) = stranger.console
         assert f"frame-ancestors http://localhost:1 {portal.url}" in blocked
-        assert window.asked() == []
-    window.console.clear()
+        assert stranger.asked() == []
+        assert stranger.callbacks == []
+    stranger.console.clear()
     # Nor can a listed one frame what is not meant for frames.
     window.page.goto(f"{portal.url}/#{FINANCE}/usage")
     _until(lambda: len(window.console) > 1, window)
@@ -370,32 +361,31 @@ def test_only_the_parent_is_believed_and_nothing_but_a_token(
 ) -> None:
     window.open(portal="silent")
     window.page.wait_for_function("window.asked.length === 1")
-    evil = portal.good()
+    evil, good = portal.good(500), portal.good(600)
     say = "(token) => window.postMessage({type: 'usage-token', token}, '*')"
     # From the frame to itself; from another window of the portal's own origin.
     window.frame.evaluate(say, evil)
     window.page.evaluate(
-        """async (token) => {
+        """(token) => {
           const other = document.createElement("iframe");
           document.body.append(other);
           const script = other.contentDocument.createElement("script");
           script.textContent = `parent.frames[0].postMessage(
             {type: "usage-token", token: ${JSON.stringify(token)}}, "*")`;
           other.contentDocument.body.append(script);
-          await new Promise((done) => setTimeout(done, 200));
           // From the parent, but no token.
           for (const data of [null, 7, {type: "usage-token"}, {type: "usage-token", token: {}},
                               {type: "usage-token", token: ""}, {token}])
             frames[0].postMessage(data, "*");
-          await new Promise((done) => setTimeout(done, 200));
         }""",
         evil,
     )
-    assert window.callbacks == []
+    # Messages come in the order in which they were sent: any that is believed is asked with first.
     window.page.evaluate(
-        "(token) => frames[0].postMessage({type: 'usage-token', token}, '*')", portal.good()
+        "(token) => frames[0].postMessage({type: 'usage-token', token}, '*')", good
     )
     window.shows(FINANCE)
+    assert set(window.bearers()) == {f"Bearer {good}"}
 
 
 def test_a_page_that_is_not_framed_asks_nobody(window: Window, portal: Portal) -> None:
@@ -454,6 +444,7 @@ def test_the_example_portal_shows_the_demo(
             hosts = {urlsplit(each.url).netloc for each in window.sent if "http" in each.url[:4]}
             assert hosts == {f"localhost:{port}", urlsplit(portal.usage).netloc}
         finally:
+            portal.leave()
             process.terminate()
             process.communicate(timeout=PATIENCE)
 

@@ -407,4 +407,3 @@ def test_figures_that_do_not_come_are_told_and_hidden_while_the_table_stays(
         seen, _ = agree(tab, FINANCE, lambda seen: seen.pressed == ["usage-preset-7d"])
         assert seen.figures_trouble == ""
         assert tab.page.is_visible("#usage-summary")
-        tab.page.close()

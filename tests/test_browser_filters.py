@@ -16,9 +16,10 @@ from data.filters import Filters
 from data.ledger import Ledger, Page
 from data.query import UsageQuery
 from settings import Settings
-from tests.browsing import PATIENCE, Seen, Tab, cells, served
+from tests.browsing import Seen, Tab, cells, served
 from tests.filtering import passes
 from tests.platform import rows_of
+from tests.serving import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -330,7 +331,6 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
         tab.shows(FINANCE, lambda seen: "MTD: " in seen.caption)
         pressed = tab.page.locator('[id^=usage-split-][aria-pressed="true"]')
         tab.until(lambda _: pressed.all_inner_texts() == ["Model"])
-        tab.page.close()
 
 
 def test_the_count_of_unfinished_executions_leads_to_them(tab: Tab) -> None:

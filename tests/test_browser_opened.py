@@ -44,10 +44,8 @@ def spring(platform: Platform) -> Iterator[Site]:
 
 
 @pytest.fixture
-def spring_tab(spring: Site, tab_on: Callable[..., Tab]) -> Iterator[Tab]:
-    tab = tab_on(spring)
-    yield tab
-    tab.page.close()  # before its server
+def spring_tab(spring: Site, tab_on: Callable[..., Tab]) -> Tab:
+    return tab_on(spring)
 
 
 def date(row: str) -> str:
@@ -233,4 +231,3 @@ def test_on_a_small_screen_it_takes_the_whole_width(
     assert tab.page.eval_on_selector(PANEL, "panel => panel.scrollWidth") <= 420
     tab.page.emulate_media(media="print")
     assert not tab.page.locator(PANEL).is_visible()
-    tab.page.close()

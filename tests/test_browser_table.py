@@ -121,7 +121,6 @@ def test_the_crossing_and_the_month_are_drawn_and_every_tooltip_tells_why(
     assert tooltip(tab, cell("crossing", "model"), "gpt-4o") == "o4-mini\ngpt-4o"
     assert tooltip(tab, cell("running", "workflow"), "This workflow") == "This workflow was deleted"
     assert tooltip(tab, cell("may", "workflow"), "Two") == NAMES["w2"]
-    tab.page.close()
 
 
 def test_a_crossing_that_is_not_among_the_rows_is_told_between_them(
@@ -142,7 +141,6 @@ def test_a_crossing_that_is_not_among_the_rows_is_told_between_them(
         for row in range(3)
     ]
     assert heights == [52, 52, 30]
-    tab.page.close()
 
 
 @pytest.mark.parametrize("width", [1280, 420])
@@ -161,7 +159,6 @@ def test_a_long_model_name_hides_neither_itself_nor_how_many_more_there_are(
         assert shown.inner_text() == f"{name} +1"
         assert shown.evaluate("cell => cell.scrollWidth <= cell.parentElement.clientWidth")
         assert shown.evaluate("cell => cell.scrollHeight <= cell.parentElement.clientHeight")
-        tab.page.close()
 
 
 def test_workflow_names_are_links_and_nothing_in_a_name_is_more_than_text(
@@ -187,7 +184,6 @@ def test_workflow_names_are_links_and_nothing_in_a_name_is_more_than_text(
     rich = "img, script, b, strong, em, del, code, a[href^=javascript], td a a"
     assert tab.page.locator(f"#usage-table td :is({rich})").count() == 0
     assert [url for url in asked if not url.startswith(spring.url)] == []
-    tab.page.close()
 
 
 def test_workflow_names_are_plain_text_where_the_host_is_not_known(
@@ -204,7 +200,6 @@ def test_workflow_names_are_plain_text_where_the_host_is_not_known(
         assert links.count() == tab.page.locator('td[data-dash-column="date"] a').count() == 100
         href = tab.page.get_attribute("text=Spending", "href")
         assert href == "https://app.example/ws_support/spending"
-        tab.page.close()
 
 
 def test_demo_names_show_as_they_are(tab: Tab) -> None:

@@ -14,6 +14,7 @@ from data.engine import connect
 from data.ledger import Ledger
 from data.paging import Cursor, Position
 from tests.browsing import Site, Tab, served
+from tests.serving import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -119,7 +120,6 @@ def test_a_page_that_loses_its_database_keeps_its_rows_and_recovers(
         assert after.pressed == ["usage-preset-7d"]
         tab.page.click("#usage-preset-30d")
         tab.shows(SUPPORT, lambda seen: seen.pressed == ["usage-preset-30d"])
-        tab.page.close()
 
 
 def test_a_page_opened_without_a_database_says_so_and_recovers(
@@ -128,21 +128,20 @@ def test_a_page_opened_without_a_database_says_so_and_recovers(
     with frail(demo_database, cluster) as (site, outage):
         tab = tab_on(site)
         outage.begin()
-        assert requests.get(f"{site.url}readyz", timeout=9).status_code == 503
-        assert requests.get(f"{site.url}healthz", timeout=9).status_code == 200
-        assert requests.get(site.url, timeout=9).status_code == 503
+        assert requests.get(f"{site.url}readyz", timeout=PATIENCE).status_code == 503
+        assert requests.get(f"{site.url}healthz", timeout=PATIENCE).status_code == 200
+        assert requests.get(site.url, timeout=PATIENCE).status_code == 503
         tab.open(SUPPORT, {"preset": "7d"})
         seen = tab.until(lambda seen: seen.trouble != "")
         assert seen.trouble == f"Usage could not be loaded. {UNREACHABLE}"
         assert (seen.rows, seen.caption, seen.prev, seen.next) == ([], "", False, False)
         tab.forgive("status of 503")
         outage.end()
-        assert requests.get(f"{site.url}readyz", timeout=9).status_code == 200
+        assert requests.get(f"{site.url}readyz", timeout=PATIENCE).status_code == 200
         tab.page.click("#usage-retry")
         seen = tab.shows(SUPPORT, lambda seen: seen.trouble == "")
         assert seen.pressed == ["usage-preset-7d"]
         assert seen.rows
-        tab.page.close()
 
 
 def test_a_lost_network_is_told_and_the_rows_stay(tab: Tab) -> None:
@@ -243,7 +242,7 @@ def replay(
     body = json.loads(request or tab.asked[-1])
     change(body)
     url = f"{tab.site.url}_dash-update-component"
-    return requests.post(url, json=body, timeout=9)
+    return requests.post(url, json=body, timeout=PATIENCE)
 
 
 def to_workspace(workspace_id: str) -> Callable[[dict[str, Any]], None]:

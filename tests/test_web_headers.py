@@ -9,6 +9,7 @@ from data.access import Viewer
 from data.errors import UnauthenticatedError
 from data.ledger import Ledger
 from settings import Settings
+from tests.calling import call_page
 from tests.conftest import Api
 from tests.platform import Platform
 
@@ -76,13 +77,72 @@ def test_types_are_not_guessed_and_addresses_not_passed_on(client: FlaskClient, 
     assert "Set-Cookie" not in headers
 
 
-def test_what_is_about_somebody_is_not_stored(client: FlaskClient) -> None:
-    answers = [client.get(path) for path in ("/", PAGE, "/nope", "/api/billing/workspaces")]
-    answers.append(client.post("/_dash-update-component", data=b"{}"))
-    for answer in answers:
-        assert answer.headers["Cache-Control"] == "private, no-store"
-    with client.get("/assets/usage.js") as asset:
-        assert "no-store" not in asset.headers.get("Cache-Control", "")
+SUITES = "/_dash-component-suites/dash"
+NOT_STORED = [
+    ("GET", "/", 302),
+    ("HEAD", "/", 302),
+    ("GET", PAGE, 200),
+    ("GET", f"{PAGE}?embed=1", 200),
+    ("GET", "/workspace/another/usage", 404),
+    ("GET", "/nope", 404),
+    ("POST", PAGE, 405),
+    ("GET", "/healthz", 200),
+    ("GET", "/readyz", 200),
+    ("PUT", "/healthz", 405),
+    ("GET", "/_dash-layout", 200),
+    ("HEAD", "/_dash-layout", 200),
+    ("OPTIONS", "/_dash-layout", 200),
+    ("POST", "/_dash-layout", 405),
+    ("GET", "/_dash-dependencies", 200),
+    ("GET", "/_favicon.ico", 200),
+    ("GET", "/_reload-hash", 404),
+    ("POST", "/_dash-update-component", 400),
+    ("GET", f"{SUITES}/nope.js", 404),
+    ("OPTIONS", f"{SUITES}/dcc/dash_core_components.js", 200),
+    ("GET", "/assets/nope.js", 404),
+    ("GET", "/assets/nope.js?m=1763.5", 404),
+    ("GET", "/api/billing/workspaces", 200),
+    ("GET", "/api/billing/usage?workspaceId=ws", 200),
+    ("GET", "/api/billing/usage/export?workspaceId=ws", 200),
+    ("GET", "/api/billing/usage?workspaceId=ws&preset=x", 400),
+    ("POST", "/api/billing/workspaces", 405),
+    ("GET", "/api/nope", 404),
+    ("GET", "/api/docs", 200),
+    ("GET", "/api/openapi.json", 200),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), NOT_STORED)
+def test_what_does_not_say_that_it_may_be_kept_is_not(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    with client.open(path, method=method, buffered=True) as answer:
+        assert answer.status_code == status
+        assert answer.headers.getlist("Cache-Control") == ["private, no-store"]
+
+
+def test_the_answer_to_a_callback_is_not_stored(client: FlaskClient) -> None:
+    with call_page(client, PAGE) as answer:
+        assert answer.status_code == 200
+        assert answer.headers.getlist("Cache-Control") == ["private, no-store"]
+
+
+def test_the_scripts_of_dash_are_kept_as_dash_says(client: FlaskClient) -> None:
+    fingerprinted = re.findall(rf'src="({SUITES}[^"]*\.v\d[^"]*)"', client.get(PAGE).text)
+    assert len(fingerprinted) > 2
+    for path in fingerprinted:
+        assert client.get(path).headers["Cache-Control"] == "max-age=31536000"
+    plain = f"{SUITES}/dcc/dash_core_components.js"
+    tag = client.get(plain).headers["ETag"]
+    for status, asked in ((200, {}), (304, {"If-None-Match": tag})):
+        answer = client.get(plain, headers=asked)
+        assert answer.status_code == status
+        assert "Cache-Control" not in answer.headers
+
+
+def test_the_script_of_the_apis_description_is_asked_for_again(client: FlaskClient) -> None:
+    with client.get("/api/viewer/rapidoc-min.js") as script:
+        assert script.headers["Cache-Control"] == "no-cache"
 
 
 def test_an_asset_is_kept_for_as_long_as_its_address_holds(client: FlaskClient) -> None:

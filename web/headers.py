@@ -1,6 +1,7 @@
 """What every answer tells browsers: where it may load from, who may frame it, what to keep."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -29,16 +30,24 @@ def register(server: Flask, script_hashes: Sequence[str], settings: Settings) ->
         embedded = asks_to_be_embedded(settings)
         if not embedded:
             headers["X-Frame-Options"] = "DENY"
-        page = response.mimetype == "text/html"
+        # "Not modified" has no body, whatever type it is given.
+        page = response.mimetype == "text/html" and response.status_code != HTTPStatus.NOT_MODIFIED
         if page:
             headers["Content-Security-Policy"] = open_to_portals if embedded else closed
-        if page or request.path == _CALLBACKS:
+        if page or request.path == _CALLBACKS or not _says_what_may_be_kept(response):
             headers["Cache-Control"] = "private, no-store"
         elif _is_fingerprinted_asset():
             headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
         if request.is_secure:
             headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
         return response
+
+
+def _says_what_may_be_kept(response: Response) -> bool:
+    """Tell whether it says so itself: for how long, or how to ask whether it is still the same."""
+    headers = response.headers
+    unchanged = response.status_code == HTTPStatus.NOT_MODIFIED
+    return unchanged or "Cache-Control" in headers or "ETag" in headers
 
 
 def _is_fingerprinted_asset() -> bool:

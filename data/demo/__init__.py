@@ -5,6 +5,7 @@ may not see, and an archived pilot. The second pays for research and has no limi
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
 from data import schema
 from data.demo.accounts import VIEWER, insert_accounts
@@ -44,8 +46,11 @@ _READABLE_OF_USER: Final = ("id", "email", "banned", "ban_expires")
 
 
 def is_seeded(url: str) -> bool:
-    """Tell whether the database at this libpq URL holds the demo data."""
-    with psycopg.connect(url) as connection:
+    """Tell whether the database at this libpq URL holds the demo data.
+
+    Raises ``UsageError`` where the database fails.
+    """
+    with _told(), psycopg.connect(url) as connection:
         _, viewer = _who_is_here(connection)
         return viewer
 
@@ -65,14 +70,15 @@ def seed(url: str, *, now: datetime, executions: int = EXECUTIONS, progress: Pro
     middle of each whole month (with fewer than some 10,000 executions chance moves that by days).
     ``progress(done, executions)`` is called about fifty times.
 
-    A database that holds the demo data is left as it is. One with other people's data is refused.
+    A database that holds the demo data is left as it is. One with other people's data is refused,
+    and one that fails is a ``UsageError`` too.
     """
 
     def dial() -> psycopg.Connection:
         return psycopg.connect(url)
 
     engine = create_engine("postgresql+psycopg://", creator=dial, poolclass=NullPool)
-    with engine.begin() as connection:
+    with _told(), engine.begin() as connection:
         raw = _raw(connection)
         # Two that start at once: the second waits here and finds the work done.
         raw.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -84,7 +90,19 @@ def seed(url: str, *, now: datetime, executions: int = EXECUTIONS, progress: Pro
         schema.metadata.create_all(connection)
         _fill(connection, now.astimezone(UTC).replace(tzinfo=None), executions, progress)
         _admit_reader(raw)
-    _vacuum(url)
+    with _told():
+        _vacuum(url)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in a sentence what the database says against its work."""
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as failure:
+        said = failure.orig if isinstance(failure, DBAPIError) else failure
+        line = str(said).partition("\n")[0].rstrip(".")
+        raise UsageError(f"The database failed ({line}). Start again.") from failure
 
 
 def _raw(connection: Connection) -> psycopg.Connection:
@@ -116,7 +134,12 @@ def _copy(raw: psycopg.Connection, rows: Iterator[Row], total: int, progress: Pr
         sql.Identifier(schema.execution.name), sql.SQL(",").join(map(sql.Identifier, COLUMNS))
     )
     step = max(1, total // 50)
-    with raw.cursor() as cursor, cursor.copy(into) as copy:
+    with (
+        raw.cursor() as cursor,
+        cursor.copy(into) as copy,
+        # A lost connection is the end of the copy's to tell; it would be told in the log as well.
+        suppress(psycopg.OperationalError),
+    ):
         for done, row in enumerate(rows, 1):
             copy.write_row(row)
             if done % step == 0 or done == total:

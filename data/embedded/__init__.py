@@ -11,16 +11,17 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote
 
-from data.embedded.cluster import ensure_cluster
+from data.embedded.cluster import discard_cluster, ensure_cluster
+from data.embedded.ending import halt
+from data.embedded.locks import open_lock, starting
 from data.embedded.postmaster import Postmaster
 from data.embedded.programs import complaint, run
 from data.embedded.sockets import choose_socket_dir, discard_socket_dir, remove_sockets
+from data.embedded.space import is_full, no_room
 from data.embedded.user import ELSEWHERE
 from data.errors import UsageError
 
@@ -49,6 +50,8 @@ class EmbeddedPostgres:
         self._cluster = self._home / "postgres"
         self._log = self._cluster / "server.log"
         self._users: int | None = None
+        self._made = False
+        self._logged = 0  # bytes of the log that are older than this start
         # A child would share the lock, and one that outlives its parent would hold it.
         os.register_at_fork(after_in_child=self._leave)
 
@@ -71,67 +74,74 @@ class EmbeddedPostgres:
             )
         try:
             self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._starting():
-                socket_dir = self._serve()
-                if self._users is None:
-                    self._users = self._open_lock("users")
-                    fcntl.flock(self._users, fcntl.LOCK_SH)
+            with starting(self._home):
+                socket_dir = self._join() if self._users is None else self._serve()
         except OSError as error:
-            raise UsageError(
-                f"USAGE_HOME ({self._home}) cannot be used: {error.strerror}. "
-                f"Set USAGE_HOME to a directory you may write, {ELSEWHERE}."
+            raise self.explain(
+                UsageError(
+                    f"USAGE_HOME ({self._home}) cannot be used: {error.strerror}. "
+                    f"Set USAGE_HOME to a directory you may write, {ELSEWHERE}."
+                )
             ) from error
         return f"postgresql://postgres@/postgres?host={quote(os.fsencode(socket_dir))}"
 
-    def stop(self) -> None:
+    def stop(self, *, kept: bool = True) -> None:
         """Stop using the server, and stop it when nobody else uses it.
 
-        Raises ``UsageError`` when it does not stop.
+        With ``kept=False`` a cluster that this one has made is removed again. Raises ``UsageError``
+        when the server does not stop.
         """
         # A server whose files were deleted ends by itself.
         if self._users is None or not self._home.exists():
             return
-        with self._starting():
-            try:
-                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            finally:
-                self._leave()
-            found = Postmaster.read(self._cluster)
-            if found and found.runs(self._cluster):
-                done = self._pg_ctl("stop", "-m", "fast")
-                if done.returncode:
-                    raise UsageError(
-                        f"The embedded PostgreSQL did not stop. See its log, {self._log}, "
-                        f"and stop process {found.pid}."
-                    )
-                discard_socket_dir(found.socket_dir)
+        with starting(self._home):
+            self._part(kept=kept)
+
+    def explain(self, failure: UsageError) -> UsageError:
+        """Return ``failure`` or, where that is why, that the disk is full."""
+        said = [failure.sentence, *self._log_since(self._logged)]
+        return no_room(self._home) if is_full(self._home, said) else failure
+
+    def _join(self) -> Path:
+        """Use the server from now on; return its socket directory."""
+        self._users = open_lock(self._home, "users")
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            return self._serve()
+        except BaseException:
+            self._part(kept=False)
+            raise
+
+    def _part(self, *, kept: bool) -> None:
+        """Use the server no more; if nobody else does, stop it."""
+        assert self._users is not None  # noqa: S101 - callers have looked; tells the type
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        finally:
+            self._leave()
+        found = Postmaster.read(self._cluster)
+        if found and found.runs(self._cluster):
+            if not halt(self._cluster, found):
+                raise UsageError(
+                    f"The embedded PostgreSQL did not stop. See its log, {self._log}, "
+                    f"and stop process {found.pid}."
+                )
+            discard_socket_dir(found.socket_dir)
+        if self._made and not kept and self._cluster.exists():
+            discard_cluster(self._cluster)
 
     def _leave(self) -> None:
         if self._users is not None:
             os.close(self._users)
             self._users = None
 
-    def _open_lock(self, name: str) -> int:
-        path = self._home / f"postgres.{name}.lock"
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    @contextmanager
-    def _starting(self) -> Iterator[None]:
-        """Keep every other start and stop on this home waiting."""
-        lock = self._open_lock("start")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            # Closing would not do if another thread forked meanwhile.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            os.close(lock)
-
     def _serve(self) -> Path:
         """Return the socket directory of the server, which runs from then on."""
+        self._made = self._made or not self._cluster.exists()
         ensure_cluster(self._cluster)
+        self._logged = self._log_size()
         deadline = time.monotonic() + _PATIENCE
         while True:
             found = Postmaster.read(self._cluster)
@@ -145,9 +155,11 @@ class EmbeddedPostgres:
                 # Orphans of a killed server hold its memory until they notice; nothing tells when.
                 passing = not trouble or "shared memory block" in trouble
             if not passing or time.monotonic() > deadline:
-                raise UsageError(
-                    f"The embedded PostgreSQL did not start: {trouble}. "
-                    f"See its log, {self._log}, {ELSEWHERE}."
+                raise self.explain(
+                    UsageError(
+                        f"The embedded PostgreSQL did not start: {trouble}. "
+                        f"See its log, {self._log}, {ELSEWHERE}."
+                    )
                 )
             time.sleep(0.05)
 
@@ -162,17 +174,24 @@ class EmbeddedPostgres:
         socket_dir = choose_socket_dir(self._cluster)
         settings = _SETTINGS | {"unix_socket_directories": f'"{socket_dir}"'}
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
-        logged = self._log.stat().st_size if self._log.exists() else 0
+        logged = self._log_size()
         done = self._pg_ctl("start", "-l", self._log, "-o", options)
         if done.returncode == 0:
             return ""
         discard_socket_dir(socket_dir)
-        lines = done.stderr.splitlines()
-        if self._log.exists():
+        return complaint([*done.stderr.splitlines(), *self._log_since(logged)])
+
+    def _log_size(self) -> int:
+        return self._log.stat().st_size if self._log.exists() else 0
+
+    def _log_since(self, size: int) -> list[str]:
+        """Return the lines of the log from where it had this size."""
+        try:
             with self._log.open(errors="replace") as log:
-                log.seek(logged)
-                lines += log.read().splitlines()
-        return complaint(lines)
+                log.seek(size)
+                return log.read().splitlines()
+        except OSError:
+            return []
 
     def _pg_ctl(self, action: str, *options: str | Path) -> subprocess.CompletedProcess[str]:
         return run("pg_ctl", action, "-D", self._cluster, *options, cwd=self._home)

@@ -3,9 +3,11 @@
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from data.embedded.programs import MAJOR_VERSION, complaint, run
+from data.embedded.space import is_full, no_room
 from data.embedded.user import ELSEWHERE, give_to_server, server_ids
 from data.errors import UsageError
 
@@ -33,24 +35,42 @@ def ensure_cluster(cluster: Path) -> None:
         )
 
 
+def discard_cluster(cluster: Path) -> None:
+    """Remove the cluster of a server that is gone; a half removed one is none."""
+    unwanted = cluster.with_name(f"{cluster.name}.new-unwanted")
+    with suppress(OSError):  # whole it may stay
+        cluster.rename(unwanted)
+    shutil.rmtree(unwanted, ignore_errors=True)
+
+
 def _make(cluster: Path) -> None:
     home = cluster.parent
     # The name is new each time: an initdb that outlived its application may still be writing.
     fresh = Path(tempfile.mkdtemp(prefix=f"{cluster.name}.new-", dir=home))
-    give_to_server(fresh)
-    # Only root and the server's user can enter the directory, so nobody is asked who they are.
-    options = ["--locale=C", "--encoding=UTF8", "--auth-local=trust", "--auth-host=reject"]
-    done = run("initdb", "-D", fresh, "-U", "postgres", *options, cwd=home)
-    if done.returncode:
+    try:
+        _fill(fresh)
+    except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise UsageError(
-            f"The embedded PostgreSQL could not be set up in {home}: "
-            f"{complaint(done.stderr.splitlines())}. "
-            "Start as an ordinary user named in /etc/passwd, choose another USAGE_HOME, "
-            f"{ELSEWHERE}."
-        )
+        raise
     fresh.rename(cluster)
     # Without this a power cut could take the new name back, and what was committed with it.
     directory = os.open(home, os.O_RDONLY)
     os.fsync(directory)
     os.close(directory)
+
+
+def _fill(fresh: Path) -> None:
+    home = fresh.parent
+    give_to_server(fresh)
+    # Only root and the server's user can enter the directory, so nobody is asked who they are.
+    options = ["--locale=C", "--encoding=UTF8", "--auth-local=trust", "--auth-host=reject"]
+    done = run("initdb", "-D", fresh, "-U", "postgres", *options, cwd=home)
+    if done.returncode:
+        said = done.stderr.splitlines()
+        if is_full(home, said):
+            raise no_room(home)
+        raise UsageError(
+            f"The embedded PostgreSQL could not be set up in {home}: {complaint(said)}. "
+            "Start as an ordinary user named in /etc/passwd, choose another USAGE_HOME, "
+            f"{ELSEWHERE}."
+        )

@@ -6,6 +6,7 @@ Nor is the wheel imported: that alone touches a runtime directory and warns wher
 
 import os
 import re
+import signal
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,17 +21,27 @@ MAJOR_VERSION: Final = "18"
 def run(program: str, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run one of the wheel's programs to its end, as the server's user."""
     # S603: our own program; of its arguments only paths vary, and no shell reads them here
-    return subprocess.run(  # noqa: S603
+    with subprocess.Popen(  # noqa: S603
         [*as_server(), _binaries() / program, *arguments],
-        check=False,
-        capture_output=True,
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
         cwd=cwd,
         # Nothing else of the application's environment, which may hold its secrets.
         env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-    )
+        # A terminal's Ctrl-C is the application's to pass on.
+        start_new_session=True,
+    ) as process:
+        try:
+            said, complaints = process.communicate()
+        except BaseException:
+            # Interrupted, initdb removes what it has made and pg_ctl ends the server it starts.
+            process.send_signal(signal.SIGINT)
+            process.communicate()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, said, complaints)
 
 
 def complaint(lines: list[str]) -> str:
