@@ -448,4 +448,4 @@ def test_an_export_leaves_a_line_of_who_took_what(
     with caplog.at_level("INFO"), platform.ledger().export(VIEWER, QUERY) as export:
         list(export.rows)
     start, end = rfc3339(QUERY.window.start), rfc3339(QUERY.window.end)
-    assert caplog.messages == [f"export: viewer, workspace ws, from {start} to {end}, 1 rows"]
+    assert caplog.messages == [f"export: 'viewer', workspace 'ws', from {start} to {end}, 1 rows"]
