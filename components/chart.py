@@ -142,7 +142,7 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
     ]
     names = [figures.unit.title(), *(name for name, _, _ in columns), "Executions"]
     names += ["Running total"] if running else []
-    heads: list[Any] = [html.Th(name, scope="col") for name in names]
+    heads: list[Any] = [html.Th(name, scope="col", title=name) for name in names]
     return html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows), html.Tfoot(html.Tr(total))])
 
 

@@ -98,7 +98,7 @@ def _item(name: str, href: str, *, shown: bool) -> Component:
     # By this mark the menu finds its items for the arrow keys.
     attributes["data-rr-ui-dropdown-item"] = ""
     active = "dropdown-item active" if shown else "dropdown-item"
-    return html.A(name, href=href, className=active, **attributes)
+    return html.A(name, href=href, className=active, title=name, **attributes)
 
 
 def _beyond_reach(name: str) -> Component:

@@ -25,6 +25,8 @@ COLUMNS: Final = {
 }
 _LINKED: Final = {"presentation": "markdown"}
 _SKELETON_ROWS: Final = 15
+# So that a cell has room for how many more there are.
+_MODEL_AT_MOST: Final = 40
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:/@])")
 
 # Rows cannot carry a class: the sheet finds them by the variable in the Date cell's style.
@@ -152,10 +154,16 @@ def _cells(view: View, row: Execution) -> dict[str, str]:
         "date": _link(date, opened) if linked else _label(date),
         "type": type_label(row.type),
         "workflow": _workflow(view, row),
-        "model": model_label([*map(named, row.models[:1]), *row.models[1:]]) or formats.UNKNOWN,
+        "model": _model(row),
         "tokens": formats.UNKNOWN if row.tokens is None else formats.count(row.tokens),
         "cost": _cost(row),
     }
+
+
+def _model(row: Execution) -> str:
+    if not row.models:
+        return formats.UNKNOWN
+    return model_label([named(row.models[0], _MODEL_AT_MOST), *row.models[1:]])
 
 
 def _cost(row: Execution) -> str:

@@ -136,7 +136,7 @@ def test_the_page_shows_them_short_and_isolated(hostile: Api, text: str) -> None
         True,
         True,
     ]
-    assert {row["model"] for row in rows} == {f"{seen(text)} +1"}
+    assert {row["model"] for row in rows} == {f"{seen(text, 40)} +1"}
     tips = answer["usage-table"]["tooltip_data"]
     assert tips[1]["workflow"]["value"] == seen(text)
     assert tips[1]["model"]["value"].split("\n") == [seen(text), seen(f"{text}!")]
