@@ -133,7 +133,7 @@ def _usage(
     workspace_id: str,
     settings: Settings,
 ) -> Any:
-    """Let the viewer's own workspaces pass to the page; nothing else is there.
+    """Return the page for the viewer's own workspaces; nothing else is there.
 
     A portal's frame gets the same page for every id: who looks is known once it has a token.
     """
@@ -147,7 +147,8 @@ def _usage(
         # The page itself tells of the trouble, and recovers without a reload.
         shell = app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
         return make_response(shell, error.status, _LATER)
-    return None
+    # Not left to Dash's own route, which takes no line break in an id.
+    return app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
 
 
 def _not_found(app: Dash, status: int, sentence: str, settings: Settings) -> Response:
