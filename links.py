@@ -5,13 +5,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
+from data.access import ID_LENGTH_AT_MOST
+
+# Beside it, why there is no link to a workspace.
+NOT_ADDRESSED: Final = "Its id cannot stand in an address"
+
 _PATH: Final = re.compile(r"/?workspace/(.+)/usage/?")
+# What servers take in one line, with room for its other words.
+_URL_AT_MOST: Final = 8000
+# To a browser these are steps of a path, however they are written.
+_STEPS: Final = frozenset({".", ".."})
 
 
 def usage_path(prefix: str, workspace_id: str, params: Mapping[str, str | Sequence[str]]) -> str:
     """Return the address of the page for a workspace and a window; a parameter may be repeated."""
     search = f"?{urlencode(params, doseq=True)}" if params else ""
     return f"{prefix}workspace/{quote(workspace_id, safe='')}/usage{search}"
+
+
+def is_addressed(workspace_id: str) -> bool:
+    """Tell whether ``usage_path`` leads to a workspace, and not to a 404."""
+    return 0 < len(workspace_id) <= ID_LENGTH_AT_MOST and workspace_id not in _STEPS
+
+
+def fits(url: str) -> bool:
+    """Tell whether a server takes an address of this length."""
+    return len(url) <= _URL_AT_MOST
 
 
 def workspace_in(pathname: Any, prefix: str) -> str:

@@ -13,7 +13,7 @@ from data.money import plain
 from data.paging import Direction
 from data.periods import Window
 from data.query import UsageQuery
-from links import log_url, usage_path, workflow_url
+from links import is_addressed, log_url, usage_path, workflow_url
 from settings import Settings
 
 LIST_URL = "/api/billing/usage"
@@ -72,7 +72,9 @@ def workspace_list(workspaces: Sequence[Workspace], settings: Settings) -> model
             models.Workspace(
                 id=workspace.id,
                 name=workspace.name,
-                url=usage_path(settings.url_prefix, workspace.id, {}),
+                url=usage_path(settings.url_prefix, workspace.id, {})
+                if is_addressed(workspace.id)
+                else None,
             )
             for workspace in workspaces
         ]

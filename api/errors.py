@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.models import Error, ErrorType, Trouble
 from data.errors import UsageError
+from data.shown import quoted
 
 _LOG: Final = logging.getLogger(__name__)
 _RETRY_AFTER_SECONDS: Final = "5"
@@ -25,7 +26,7 @@ def answer(error: Exception) -> Response:
         return not_found()
     if isinstance(error, HTTPException) and error.code and error.code < 500:
         return _response(error.code, "request_invalid", f"{error.description}", None)
-    _LOG.error("%s %s failed", request.method, request.path, exc_info=error)
+    _LOG.error("%s %s failed", request.method, quoted(request.path), exc_info=error)
     return _response(500, "internal_error", "Something went wrong here. Try again later.", None)
 
 

@@ -129,7 +129,9 @@ class Workspace(Model):
 
     id: str
     name: str
-    url: str = Field(description="Its Usage page.")
+    url: str | None = Field(
+        description="Its Usage page; null where its id cannot stand in an address."
+    )
 
 
 class WorkspaceList(Model):

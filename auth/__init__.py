@@ -18,6 +18,7 @@ from auth.sessions import SessionDoor
 from data.access import Viewer
 from data.errors import UnauthenticatedError
 from data.identity import Identity
+from data.shown import quoted
 from settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -44,9 +45,9 @@ def identify_by(
             return _first_through(doors, otherwise)
         except UnauthenticatedError as refusal:
             _LOG.info(
-                "refused %s %r from %s: %s",
+                "refused %s %s from %s: %s",
                 request.method,
-                request.path,
+                quoted(request.path),
                 request.remote_addr,
                 refusal.sentence,
             )

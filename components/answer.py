@@ -45,13 +45,14 @@ def answer(
     # The first page needs none, and may not be the one that was asked for.
     cursor = cursor if page.previous_cursor else {}
     filters = query.filters.params()
-    return View(page, ledger.workspaces(viewer), params, filters, cursor, frame, settings)
+    return View(page, ledger.workspaces(viewer, cut=True), params, filters, cursor, frame, settings)
 
 
 def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page:
     """Answer ``query``; going back past a late row ends in a full page, not in a short one."""
-    page = ledger.page(viewer, query)
+    page = ledger.page(viewer, query, cut=True)
     short = len(page.rows) < query.limit and page.next_cursor is not None
     if query.direction is Direction.NEWER and short:
-        return ledger.page(viewer, replace(query, cursor=None, direction=Direction.OLDER))
+        first = replace(query, cursor=None, direction=Direction.OLDER)
+        return ledger.page(viewer, first, cut=True)
     return page

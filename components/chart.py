@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from components import formats, ids
 from components.aria import aria
 from components.buttons import button_group
-from components.picture_bars import shade_of
+from components.picture_bars import labels_of, shade_of
 from components.step_words import name_of
 from data.figures import Figures
 from data.query import Split
@@ -50,8 +50,10 @@ def legend(figures: Figures) -> list[Component]:
     keys: list[Component]
     if figures.shares:
         keys = [
-            _key(formats.name(share.label), f"usage-key {shade_of(number, share)}")
-            for number, share in enumerate(figures.shares)
+            _key(label, f"usage-key {shade_of(number, share)}")
+            for number, (label, share) in enumerate(
+                zip(labels_of(figures.shares), figures.shares, strict=True)
+            )
         ]
     else:
         keys = [
@@ -104,7 +106,11 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
     """Return the table of steps; each name narrows the page to its step."""
     columns: list[tuple[str, Sequence[Decimal], Decimal]]
     if figures.shares:
-        columns = [(formats.name(share.label), share.costs, share.cost) for share in figures.shares]
+        labels = labels_of(figures.shares)
+        columns = [
+            (label, share.costs, share.cost)
+            for label, share in zip(labels, figures.shares, strict=True)
+        ]
     else:
         included = [sums.included for sums in figures.by_step]
         on_demand = [sums.on_demand for sums in figures.by_step]
@@ -136,7 +142,7 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
     ]
     names = [figures.unit.title(), *(name for name, _, _ in columns), "Executions"]
     names += ["Running total"] if running else []
-    heads: list[Any] = [html.Th(name, scope="col") for name in names]
+    heads: list[Any] = [html.Th(name, scope="col", title=name) for name in names]
     return html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows), html.Tfoot(html.Tr(total))])
 
 

@@ -13,6 +13,7 @@ from components.view import View
 from data.choice import Columns, ExportChoice, Mark, Separator
 from data.errors import BadRequestError
 from data.export import file_name
+from data.shown import shown
 
 STATES: Final = {
     "columns": State(ids.EXPORT_COLUMNS, "value"),
@@ -48,7 +49,7 @@ def layout() -> Component:
 
 def show(view: View) -> dict[str, Any]:
     """Name the file that the window would be."""
-    return {"name": file_name(view.workspace.id, view.page.account.as_of, view.zone)}
+    return {"name": shown(file_name(view.workspace.id, view.page.account.as_of, view.zone))}
 
 
 def choice_of(chosen: Mapping[str, Any]) -> ExportChoice:

@@ -6,12 +6,13 @@ from typing import Any, Final
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from components import formats, ids
+from components import ids
 from components.aria import aria
 from components.view import View
 from data.filters import DELETED, FILTER_PARAMS, LENGTH_AT_MOST, REPEATABLE_PARAMS
-from data.labels import DELETED_WORKFLOW, UsageType, type_label
+from data.labels import DELETED_WORKFLOW, UsageType, told_apart, type_label
 from data.options import Options
+from data.shown import named
 
 _NAMES: Final = {
     "workflow": "Workflow",
@@ -21,7 +22,7 @@ _NAMES: Final = {
     "status": "Status",
 }
 _TYPES: Final = [{"value": kind.value, "label": type_label(kind)} for kind in UsageType]
-_LABEL_AT_MOST: Final = 80
+_NAME_AT_MOST: Final = 80
 # Those whose choices come with the figures.
 _OFFERED: Final = tuple(name for name in REPEATABLE_PARAMS if name != "type")
 
@@ -135,9 +136,12 @@ def show(view: View, known: Mapping[str, Any]) -> dict[str, Any]:
 
 def offer(options: Options, chosen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return what there is to choose, in OFFERS; what is chosen is always among it."""
-    named = [_option(key, name) for key, name in options.workflows.items()]
+    workflows = told_apart(options.workflows, _short)
     found = {
-        "workflow": [*named, _option(DELETED, DELETED_WORKFLOW)],
+        "workflow": [
+            *({"value": key, "label": label} for key, label in workflows.items()),
+            {"value": DELETED, "label": DELETED_WORKFLOW},
+        ],
         "model": _same(options.models),
         "trigger": _same(options.triggers),
         "status": _same(options.statuses),
@@ -147,12 +151,16 @@ def offer(options: Options, chosen: Mapping[str, Sequence[str]]) -> dict[str, An
 
 def _same(words: Sequence[str]) -> list[dict[str, str]]:
     """Offer ``words`` as they are, but for those that no filter takes."""
-    return [_option(word, word) for word in words if word and len(word) <= LENGTH_AT_MOST]
+    return [
+        {"value": word, "label": _short(word)}
+        for word in words
+        if word and len(word) <= LENGTH_AT_MOST
+    ]
 
 
-def _option(value: str, label: str) -> dict[str, str]:
+def _short(name: str) -> str:
     # The control makes an index of every beginning of every word.
-    return {"value": value, "label": formats.short(formats.name(label), _LABEL_AT_MOST)}
+    return named(name, _NAME_AT_MOST)
 
 
 def _with(options: Any, chosen: Sequence[str]) -> list[Any]:

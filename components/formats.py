@@ -12,7 +12,6 @@ from data.money import plain, trimmed
 from data.periods import Preset, Span, Window, day_start, local_day
 
 UNKNOWN: Final = "—"
-NO_NAME: Final = "(no name)"
 
 _MINUS: Final = "\N{MINUS SIGN}"
 _ROUNDING: Final = Context(prec=200, rounding=ROUND_HALF_UP)
@@ -139,16 +138,6 @@ def seconds(start: datetime, end: datetime | None, zone: tzinfo) -> str:
     same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
     until = f"{end.astimezone(zone):%H:%M:%S}" if same_day else second(end, zone)
     return f"{second(start, zone)} – {until}"
-
-
-def name(text: str) -> str:
-    """Write a name, or that there is none to be seen."""
-    return text if text.strip() else NO_NAME
-
-
-def short(text: str, most: int) -> str:
-    """Cut a text that is longer than ``most`` characters, and show that it was."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def days_shown(window: Window, zone: tzinfo) -> tuple[date, date]:

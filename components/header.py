@@ -9,7 +9,9 @@ from dash.development.base_component import Component
 from components import ids
 from components.aria import aria
 from components.view import View
-from links import spending_url
+from data.labels import told_apart
+from data.shown import named
+from links import NOT_ADDRESSED, is_addressed, spending_url
 from settings import Settings
 
 THEMES: Final = ("system", "light", "dark")
@@ -62,14 +64,17 @@ def show(view: View) -> dict[str, Any]:
     Filters stay too, but for those by workflow: another workspace has others.
     """
     stays = {name: words for name, words in view.filters.items() if name != "workflow"}
+    names = told_apart({each.id: each.name for each in view.workspaces}, named)
     shown = {
-        "workspace": view.workspace.name,
+        "workspace": names.get(view.workspace.id) or named(view.workspace.name),
         "workspaces": [
             _item(
-                workspace.name,
+                names[workspace.id],
                 view.path(workspace, {**view.params, **stays}),
                 shown=workspace.id == view.workspace.id,
             )
+            if is_addressed(workspace.id)
+            else _beyond_reach(names[workspace.id])
             for workspace in view.workspaces
         ],
     }
@@ -93,7 +98,13 @@ def _item(name: str, href: str, *, shown: bool) -> Component:
     # By this mark the menu finds its items for the arrow keys.
     attributes["data-rr-ui-dropdown-item"] = ""
     active = "dropdown-item active" if shown else "dropdown-item"
-    return html.A(name, href=href, className=active, **attributes)
+    return html.A(name, href=href, className=active, title=name, **attributes)
+
+
+def _beyond_reach(name: str) -> Component:
+    return html.Span(
+        name, className="dropdown-item disabled", title=NOT_ADDRESSED, **aria(disabled="true")
+    )
 
 
 def demo_badge(settings: Settings, place: str = "") -> list[Component]:

@@ -9,7 +9,8 @@ from dash.development.base_component import Component
 from components import formats, reasons
 from data.detail import Detail, Part
 from data.labels import UNFINISHED, type_label, workflow_label
-from links import log_url, workflow_url
+from data.shown import named, shown
+from links import fits, log_url, workflow_url
 from settings import Settings
 
 
@@ -19,9 +20,12 @@ def show(detail: Detail, settings: Settings) -> dict[str, Any]:
     took = [] if detail.duration_ms is None else [f"took {formats.duration(detail.duration_ms)}"]
     ran = f"{formats.seconds(row.started_at, detail.ended_at, zone)} {zone}"
     return {
-        "title": formats.name(workflow_label(row.workflow_name)),
+        "title": named(workflow_label(row.workflow_name)),
         "body": [
-            html.P(" · ".join([ran, *took, row.trigger, row.status]), className="usage-muted"),
+            html.P(
+                " · ".join([ran, *took, shown(row.trigger), shown(row.status)]),
+                className="usage-muted",
+            ),
             html.H3("Cost"),
             *_cost(detail),
             html.H3(f"Why {type_label(row.type)}"),
@@ -52,7 +56,7 @@ def _line(detail: Detail, part: Part) -> Component:
         return html.Span(_rest(detail, part))
     tokens = _tokens(part.tokens, part.sent, part.received)
     tools = f"of which {formats.exact_dollars(part.tools)} tools" if part.tools else ""
-    return _named(formats.name(part.model), " · ".join(filter(None, (tokens, tools))))
+    return _named(named(part.model), " · ".join(filter(None, (tokens, tools))))
 
 
 def _rest(detail: Detail, rest: Part) -> str:
@@ -110,15 +114,16 @@ def _why(detail: Detail, settings: Settings) -> Iterator[Component]:
 
 def _references(detail: Detail, settings: Settings) -> Iterator[tuple[str, Any]]:
     row, base = detail.execution, settings.app_url
-    yield "Execution", row.execution_id
+    yield "Execution", shown(row.execution_id)
     if not base:
         return
     workspace_id = detail.account.workspace.id
-    links: list[Any] = [html.A("Log", href=log_url(base, workspace_id, row.execution_id))]
+    urls = {"Log": log_url(base, workspace_id, row.execution_id)}
     if row.workflow_id is not None:
-        workflow = html.A("Workflow", href=workflow_url(base, workspace_id, row.workflow_id))
-        links = [workflow, " · ", *links]
-    yield "Open", links
+        urls = {"Workflow": workflow_url(base, workspace_id, row.workflow_id), **urls}
+    links: list[Any] = [html.A(name, href=url) for name, url in urls.items() if fits(url)]
+    if links:
+        yield "Open", [part for link in links for part in (" · ", link)][1:]
 
 
 def _named(name: str, more: str) -> Component:

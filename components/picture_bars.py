@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from components import formats
 from components.picture_marks import MUTED, at
 from components.step_words import name_of
 from data.figures import Figures
-from data.labels import BASE_AND_TOOLS
+from data.filters import DELETED
+from data.labels import BASE_AND_TOOLS, told_apart
 from data.periods import Span
+from data.shown import SHOWN_AT_MOST, named
 from data.splits import Share
 
 _FILLED: Final = 0.72
-_LABEL_AT_MOST: Final = 40
+# A line of what hovers over a bar has no room for more.
+_NAME_AT_MOST: Final = 40
 _HATCH: Final = {"shape": "/", "size": 5, "solidity": 0.4, "fillmode": "replace"}
 _ORANGE: Final = "--usage-ondemand"
 
@@ -29,12 +33,13 @@ def bars(
         "width": [(span.end - span.start) / timedelta(milliseconds=1) * _FILLED for span in spans],
         "customdata": list(searches),
     }
+    labels = labels_of(figures.shares, _NAME_AT_MOST)
     told = {
         # As plain text, or Plotly would add the place on its axis: an instant in UTC.
-        "hovertext": [_hover(figures, place, zone) for place in range(len(figures.steps))],
+        "hovertext": [_hover(figures, labels, place, zone) for place in range(len(figures.steps))],
         "hoverinfo": "text",
     }
-    parts = _by_share(figures) if figures.shares else _by_type(figures)
+    parts = _by_share(figures, labels) if figures.shares else _by_type(figures)
     return [
         {**common, **({"hoverinfo": "skip"} if number else told), **part}
         for number, part in enumerate(parts)
@@ -51,6 +56,19 @@ def shade_of(number: int, share: Share) -> str:
     if share.key is not None:
         return f"usage-share-{number + 1}"
     return "usage-share-base" if share.label == BASE_AND_TOOLS else "usage-share-rest"
+
+
+def labels_of(shares: Sequence[Share], most: int = SHOWN_AT_MOST) -> list[str]:
+    """Name shares as people read them, each name cut to ``most`` characters."""
+    spell = partial(named, most=most)
+    # A model's key is its name, and tells no more than that.
+    ids = {
+        share.key: share.name
+        for share in shares
+        if share.key is not None and share.key not in {DELETED, share.name}
+    }
+    apart = told_apart(ids, spell)
+    return [apart.get(share.key or "") or spell(share.name) for share in shares]
 
 
 def _by_type(figures: Figures) -> list[dict[str, Any]]:
@@ -74,14 +92,14 @@ def _by_type(figures: Figures) -> list[dict[str, Any]]:
     ]
 
 
-def _by_share(figures: Figures) -> list[dict[str, Any]]:
+def _by_share(figures: Figures, labels: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {
-            "name": share.label,
+            "name": label,
             "y": [float(cost) or None if number else float(cost) for cost in share.costs],
             "marker": _marker(shade_of(number, share)),
         }
-        for number, share in enumerate(figures.shares)
+        for number, (label, share) in enumerate(zip(labels, figures.shares, strict=True))
     ]
 
 
@@ -95,10 +113,12 @@ def _marker(shade: str) -> dict[str, Any]:
     return {"color": f"--{shade}", "line": {"color": MUTED, "width": 1 if outlined else 0}}
 
 
-def _hover(figures: Figures, place: int, zone: tzinfo) -> str:
+def _hover(figures: Figures, labels: Sequence[str], place: int, zone: tzinfo) -> str:
     step, sums = figures.steps[place], figures.by_step[place]
     parts: list[tuple[str, Decimal]] = [
-        (_plain(share.label), share.costs[place]) for share in figures.shares if share.costs[place]
+        (_plain(label), share.costs[place])
+        for label, share in zip(labels, figures.shares, strict=True)
+        if share.costs[place]
     ]
     parts = parts or [("Included", sums.included), ("On-Demand", sums.on_demand)]
     lines = [f"{name} {formats.total_dollars(cost)}" for name, cost in parts]
@@ -116,6 +136,5 @@ def _hover(figures: Figures, place: int, zone: tzinfo) -> str:
 
 
 def _plain(label: str) -> str:
-    """Shorten a name, and keep Plotly from reading markup in it."""
-    text = formats.short(formats.name(label), _LABEL_AT_MOST)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Keep Plotly from reading markup in a name."""
+    return label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

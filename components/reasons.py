@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import Final
 
 from components import formats
 from components.view import View
@@ -11,7 +12,11 @@ from data.executions import Execution
 from data.labels import UNFINISHED, UsageType, rfc3339, type_label
 from data.paging import Position
 from data.periods import billing_period
+from data.shown import named
 from settings import Settings
+
+# More of them would not fit into a tooltip.
+_MODELS_AT_MOST: Final = 20
 
 
 def of_cells(view: View, row: Execution) -> dict[str, str]:
@@ -20,11 +25,18 @@ def of_cells(view: View, row: Execution) -> dict[str, str]:
         "date": rfc3339(row.started_at),
         "type": of_type(row, _crossing_of(view, row), view.page.account.limit, view.settings),
         "workflow": (
-            "This workflow was deleted" if row.workflow_name is None else row.workflow_name
+            "This workflow was deleted" if row.workflow_name is None else named(row.workflow_name)
         ),
-        "model": "\n".join(row.models) or "No model was used",
+        "model": _models(row.models),
         "cost": of_cost(row),
     }
+
+
+def _models(models: Sequence[str]) -> str:
+    lines = [named(model) for model in models[:_MODELS_AT_MOST]]
+    if more := len(models) - len(lines):
+        lines.append(f"and {formats.count(more)} more")
+    return "\n".join(lines) or "No model was used"
 
 
 def of_crossing(view: View, row: Execution) -> str | None:

@@ -14,6 +14,7 @@ from data.labels import rfc3339
 from data.paging import Direction
 from data.periods import DEFAULT_PRESET
 from data.query import Split
+from data.shown import named
 from links import params_of
 
 # How the page is shown; beside window, filters and cursor the only parameters it takes.
@@ -106,7 +107,7 @@ def stored(view: View) -> dict[str, Any]:
         Direction.OLDER.value: page.next_cursor and page.next_cursor.encode(),
         Direction.NEWER.value: page.previous_cursor and page.previous_cursor.encode(),
         "as_of": f"{formats.minute(page.account.as_of, view.zone)} {view.zone}",
-        "title": f"Usage · {view.workspace.name} · {words}",
+        "title": f"Usage · {named(view.workspace.name)} · {words}",
     }
 
 

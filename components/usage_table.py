@@ -11,7 +11,8 @@ from components import formats, ids, reasons
 from components.view import View
 from data.executions import Execution, executions_of
 from data.labels import UsageType, model_label, type_label, workflow_label
-from links import workflow_url
+from data.shown import named, shown
+from links import fits, workflow_url
 from settings import Settings
 
 COLUMNS: Final = {
@@ -24,6 +25,8 @@ COLUMNS: Final = {
 }
 _LINKED: Final = {"presentation": "markdown"}
 _SKELETON_ROWS: Final = 15
+# So that a cell has room for how many more there are.
+_MODEL_AT_MOST: Final = 40
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:/@])")
 
 # Rows cannot carry a class: the sheet finds them by the variable in the Date cell's style.
@@ -144,15 +147,23 @@ def _notes(view: View, rows: list[Execution]) -> dict[int, tuple[str, str]]:
 
 
 def _cells(view: View, row: Execution) -> dict[str, str]:
+    date, opened = formats.second(row.started_at, view.zone), view.here(execution=row.id)
+    linked = fits(opened)
     return {
-        "id": row.id,
-        "date": _link(formats.second(row.started_at, view.zone), view.here(execution=row.id)),
+        "id": row.id if linked else shown(row.id),
+        "date": _link(date, opened) if linked else _label(date),
         "type": type_label(row.type),
         "workflow": _workflow(view, row),
-        "model": model_label(row.models) or formats.UNKNOWN,
+        "model": _model(row),
         "tokens": formats.UNKNOWN if row.tokens is None else formats.count(row.tokens),
         "cost": _cost(row),
     }
+
+
+def _model(row: Execution) -> str:
+    if not row.models:
+        return formats.UNKNOWN
+    return model_label([named(row.models[0], _MODEL_AT_MOST), *row.models[1:]])
 
 
 def _cost(row: Execution) -> str:
@@ -162,13 +173,12 @@ def _cost(row: Execution) -> str:
 
 
 def _workflow(view: View, row: Execution) -> str:
-    name = formats.name(workflow_label(row.workflow_name))
+    name = named(workflow_label(row.workflow_name))
     base = view.settings.app_url
     if not base:
         return name
-    if row.workflow_id is None:
-        return _label(name)
-    return _link(name, workflow_url(base, view.workspace.id, row.workflow_id))
+    url = workflow_url(base, view.workspace.id, row.workflow_id) if row.workflow_id else ""
+    return _link(name, url) if url and fits(url) else _label(name)
 
 
 def _link(text: str, url: str) -> str:
@@ -177,7 +187,7 @@ def _link(text: str, url: str) -> str:
 
 def _label(text: str) -> str:
     """Write a text so that Markdown takes nothing in it for more than text."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def _css_string(text: str) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from data.errors import NotFoundError
+from data.filters import is_text
 from data.money import ZERO
 from data.revision import revision_of
 from data.schema import (
@@ -31,12 +32,14 @@ from data.schema import (
     workspace,
     workspace_organization_id,
 )
+from data.shown import READ_AT_MOST, quoted
 
 _LOG: Final = logging.getLogger(__name__)
 
 LimitScope = Literal["account", "workspace"]
 
-_ID_LENGTH_AT_MOST: Final = 255
+# An address repeats the id in its cursor, beside filters.
+ID_LENGTH_AT_MOST: Final = 255
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ class Viewer:
     @property
     def name(self) -> str:
         """Who that is, for a log."""
-        return self.user_id or f"the key of workspace {self.workspace_id}"
+        if self.user_id:
+            return quoted(self.user_id)
+        return f"the key of workspace {quoted(self.workspace_id or '')}"
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,9 @@ class Account:
     as_of: datetime
 
 
-def workspaces_of(connection: Connection, viewer: Viewer) -> list[Workspace]:
-    """Return the workspaces that ``viewer`` may see, by name."""
-    rows = connection.execute(_workspaces_of(_kind(connection, viewer)), _ids(viewer))
+def workspaces_of(connection: Connection, viewer: Viewer, *, cut: bool = False) -> list[Workspace]:
+    """Return the workspaces that ``viewer`` may see, by name; ``cut`` as for select_executions."""
+    rows = connection.execute(_workspaces_of(_kind(connection, viewer), cut=cut), _ids(viewer))
     return [Workspace(row.id, row.name) for row in rows]
 
 
@@ -95,7 +100,7 @@ def account_of(
     Raises NotFoundError, always the same, where the viewer may not see the workspace, it is
     archived, or there is none.
     """
-    if not _is_id(workspace_id):
+    if not is_text(workspace_id) or not 0 < len(workspace_id) <= ID_LENGTH_AT_MOST:
         raise _refused(viewer, workspace_id)
     row = connection.execute(
         _account_of(_kind(connection, viewer)), _ids(viewer) | {"workspace_id": workspace_id}
@@ -140,8 +145,13 @@ def _ids(viewer: Viewer) -> dict[str, str | None]:
 
 
 @cache
-def _workspaces_of(kind: _Kind) -> Select[tuple[str, str]]:
-    return _visible_to(kind).order_by(func.lower(workspace.c.name), workspace.c.id.collate("C"))
+def _workspaces_of(kind: _Kind, *, cut: bool) -> Select[tuple[str, str]]:
+    listed = _visible_to(kind)
+    name: ColumnElement[str] = workspace.c.name
+    if cut:
+        name = func.left(name, READ_AT_MOST + 1)
+        listed = listed.with_only_columns(workspace.c.id, name.label("name"))
+    return listed.order_by(func.lower(name), workspace.c.id.collate("C"))
 
 
 @cache
@@ -198,15 +208,8 @@ def _granted(kind: _Kind) -> ColumnElement[bool]:
     return or_(explicitly, administers)
 
 
-def _is_id(word: str) -> bool:
-    """Tell whether PostgreSQL could hold ``word``; what it could not is not there."""
-    return 0 < len(word) <= _ID_LENGTH_AT_MOST and "\0" not in word and word.isprintable()
-
-
 def _refused(viewer: Viewer, workspace_id: str) -> NotFoundError:
-    _LOG.info(
-        "refused: %s may not see workspace %r", viewer.name, workspace_id[:_ID_LENGTH_AT_MOST]
-    )
+    _LOG.info("refused: %s may not see workspace %s", viewer.name, quoted(workspace_id))
     return NotFoundError(
         "There is no such workspace among yours. Check its id, or ask its owner for access.",
         param="workspaceId",

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.schema import execution
+from data.shown import READ_AT_MOST
 
 # Digits in a JSON string: at most 12 before the point and 30 behind it, so that no cast overflows.
 # Without a backslash, which a session may read in two ways (standard_conforming_strings).
@@ -70,16 +71,22 @@ def received_of(cost: str) -> str:
     return _whole(_received(f"{cost} -> 'tokens'"))
 
 
-def models_of(cost: str) -> str:
-    """Return the names of the models used: ``text[]``, dearest first, then most tokens, name."""
+def models_of(cost: str, most: int | None = None) -> str:
+    """Return the names of the models used: ``text[]``, dearest first, then most tokens, name.
+
+    Each is cut to ``most`` characters, where that is given.
+    """
+    name, only = "name", f"{cost} ->> 'model'"
+    if most is not None:
+        name, only = f"left(name, {most})", f"left({only}, {most})"
     return f"""coalesce(
         (
-            SELECT array_agg(name ORDER BY {_dearest_first()})
+            SELECT array_agg({name} ORDER BY {_dearest_first()})
             {_used(cost)} WHERE name <> ''
         ),
         CASE
             WHEN jsonb_typeof({cost} -> 'model') = 'string' AND {cost} ->> 'model' <> ''
-            THEN ARRAY[{cost} ->> 'model']
+            THEN ARRAY[{only}]
         END,
         ARRAY[]::text[]
     )"""
@@ -181,6 +188,10 @@ sent: Final = literal_column(sent_of(_COST), Numeric()).label("sent")
 received: Final = literal_column(received_of(_COST), Numeric()).label("received")
 # Without a type the driver's list is taken as it is.
 models: Final[ColumnElement[list[str]]] = literal_column(models_of(_COST)).label("models")
+# Likewise, cut to what the page needs.
+models_cut: Final[ColumnElement[list[str]]] = literal_column(
+    models_of(_COST, READ_AT_MOST + 1)
+).label("models")
 # Likewise, to be joined.
 lines: Final = (
     text(lines_of(_COST))

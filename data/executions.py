@@ -1,14 +1,14 @@
 """The statements about executions: which rows, in which order, how many, their sums."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 
-from data.cost import models, tokens, total
+from data.cost import models, models_cut, tokens, total
 from data.errors import BadRequestError
 from data.filters import is_text
 from data.labels import UsageType
@@ -18,6 +18,7 @@ from data.periods import EVER, BillingPeriod, Span, billing_period, billing_peri
 from data.query import UsageQuery
 from data.schema import execution, workflow
 from data.selection import Selection, ledger_id, newer_than, older_than, starts_in
+from data.shown import READ_AT_MOST
 
 _CENTURY: Final = timedelta(days=36525)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -52,24 +53,36 @@ def executions_of(rows: pd.DataFrame) -> list[Execution]:
     return [Execution._make(row) for row in rows.to_numpy().tolist()]
 
 
-def select_executions(selection: Selection) -> Select[Any]:
-    """Select what page and export show of the executions of a window."""
+def select_executions(selection: Selection, *, cut: bool = False) -> Select[Any]:
+    """Select what page and export show of the executions of a window.
+
+    For what is only to be ``shown``, texts are ``cut``: the names of a page may be of any length.
+    """
+    text: Callable[[Column[str]], ColumnElement[str]] = _beginning if cut else _whole
     return (
         select(
             execution.c.id,
-            execution.c.execution_id,
+            text(execution.c.execution_id),
             execution.c.started_at,
-            execution.c.status,
-            execution.c.trigger,
+            text(execution.c.status),
+            text(execution.c.trigger),
             workflow.c.id.label("workflow_id"),
-            workflow.c.name.label("workflow_name"),
-            models,
+            text(workflow.c.name).label("workflow_name"),
+            models_cut if cut else models,
             tokens,
             total,
         )
         .select_from(selection.tables)
         .where(selection.condition)
     )
+
+
+def _whole(column: Column[str]) -> ColumnElement[str]:
+    return column
+
+
+def _beginning(column: Column[str]) -> ColumnElement[str]:
+    return func.left(column, READ_AT_MOST + 1).label(column.name)
 
 
 def position_of(connection: Connection, query: UsageQuery) -> Position | None:
@@ -98,10 +111,15 @@ def position_of(connection: Connection, query: UsageQuery) -> Position | None:
 
 
 def page_rows(
-    connection: Connection, selection: Selection, query: UsageQuery, position: Position | None
+    connection: Connection,
+    selection: Selection,
+    query: UsageQuery,
+    position: Position | None,
+    *,
+    cut: bool,
 ) -> pd.DataFrame:
-    """Read the page's rows, newest first."""
-    statement = select_executions(selection)
+    """Read the page's rows, newest first; ``cut`` as for select_executions."""
+    statement = select_executions(selection, cut=cut)
     if position is None:
         statement = statement.order_by(*NEWEST_FIRST)
     elif query.direction is Direction.OLDER:

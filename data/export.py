@@ -35,8 +35,12 @@ _Write = Callable[[Decimal], str]
 
 
 def file_name(workspace_id: str, now: datetime, zone: tzinfo) -> str:
-    """Return ``usage-<workspaceId>-<YYYY-MM-DD>.csv`` for an export at ``now``."""
-    return f"usage-{workspace_id}-{local_day(now, zone):%Y-%m-%d}.csv"
+    """Return ``usage-<workspaceId>-<YYYY-MM-DD>.csv`` for an export at ``now``.
+
+    What of the id cannot be printed is ``_``: it would break a header, or turn the ending around.
+    """
+    printed = "".join(each if each.isprintable() else "_" for each in workspace_id)
+    return f"usage-{printed}-{local_day(now, zone):%Y-%m-%d}.csv"
 
 
 def write_csv(rows: Iterable[Any], choice: ExportChoice = STANDARD) -> Iterator[str]:

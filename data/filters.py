@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from data.errors import BadRequestError
 from data.labels import UsageType
 from data.money import plain
+from data.shown import quoted
 
 # What `workflow` is where the workflow's row is gone.
 DELETED: Final = "deleted"
@@ -57,7 +58,7 @@ class Filters:
                 read[name] = reader(given[name][0])
         if unknown := set(read.get("type", ())) - set(UsageType):
             raise BadRequestError(
-                f"type must be one of {', '.join(UsageType)}, not {min(unknown)[:80]!r}.",
+                f"type must be one of {', '.join(UsageType)}, not {quoted(min(unknown))}.",
                 param="type",
             )
         return cls(**read)

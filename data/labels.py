@@ -1,7 +1,7 @@
 """What page, CSV and API say alike of an execution; pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -48,9 +48,14 @@ def workflow_label(name: str | None) -> str:
     return DELETED_WORKFLOW if name is None else name
 
 
-def told_apart(names: Mapping[str, str]) -> dict[str, str]:
-    """Return names by id, with the beginning of the id behind those that several share."""
-    shared = Counter(names.values())
+def told_apart(names: Mapping[str, str], spell: Callable[[str], str] = str) -> dict[str, str]:
+    """Return names by id, with the beginning of the id behind those that several share.
+
+    ``spell`` writes names and ids; what it makes alike is shared too.
+    """
+    spelled = {key: spell(name) for key, name in names.items()}
+    shared = Counter(spelled.values())
     return {
-        key: name if shared[name] == 1 else f"{name} ({key[:8]})" for key, name in names.items()
+        key: name if shared[name] == 1 else f"{name} ({spell(key[:8])})"
+        for key, name in spelled.items()
     }

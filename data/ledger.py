@@ -36,6 +36,7 @@ from data.periods import Window, billing_periods
 from data.query import Split, UsageQuery
 from data.rollup.trust import is_installed
 from data.selection import Selection
+from data.shown import quoted
 from data.surroundings import count_of, surroundings_of
 from data.totals import Totals
 
@@ -110,24 +111,27 @@ class Ledger:
         with snapshot(self._engine) as connection:
             readiness.check(connection, sessions=sessions)
 
-    def workspaces(self, viewer: Viewer) -> list[Workspace]:
-        """Return the workspaces that the viewer may see, by name."""
+    def workspaces(self, viewer: Viewer, *, cut: bool = False) -> list[Workspace]:
+        """Return the workspaces that the viewer may see, by name; ``cut`` as for ``page``."""
         with snapshot(self._engine) as connection:
-            return workspaces_of(connection, viewer)
+            return workspaces_of(connection, viewer, cut=cut)
 
     def account(self, viewer: Viewer, workspace_id: str) -> Account:
         """Return who pays for a workspace."""
         with snapshot(self._engine) as connection:
             return account_of(connection, viewer, workspace_id, self._scope)
 
-    def page(self, viewer: Viewer, query: UsageQuery) -> Page:
-        """Return one page of the window that ``query`` asks for."""
+    def page(self, viewer: Viewer, query: UsageQuery, *, cut: bool = False) -> Page:
+        """Return one page of the window that ``query`` asks for.
+
+        For whom only shows texts, they are ``cut``; what is shown of them is the same.
+        """
         with snapshot(self._engine) as connection:
             account = account_of(connection, viewer, query.workspace_id, self._scope)
             totals = self._totals(connection)
             selection = self._selection(totals, account, query)
             position = position_of(connection, query)
-            rows = page_rows(connection, selection, query, position)
+            rows = page_rows(connection, selection, query, position, cut=cut)
             around = surroundings_of(totals, selection, query, rows, position)
             periods = billing_periods(list(rows["started_at"]), self.zone)
             crossings = list(self._crossings.of(totals, account, periods).values())
@@ -213,7 +217,7 @@ class Ledger:
                 _LOG.info(
                     "export: %s, workspace %s, from %s to %s, %d rows",
                     viewer.name,
-                    query.workspace_id,
+                    quoted(query.workspace_id),
                     rfc3339(query.window.start),
                     rfc3339(query.window.end),
                     min(total, ROW_LIMIT),

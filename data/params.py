@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from data.errors import BadRequestError
 from data.filters import REPEATABLE_PARAMS
+from data.shown import quoted
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -22,9 +23,9 @@ def single_values(params: Mapping[str, Sequence[str]], known: Sequence[str]) -> 
     for name, values in params.items():
         if name not in known:
             raise BadRequestError(
-                f"There is no parameter {name[:80]!r}. Known are: {', '.join(known)}."
+                f"There is no parameter {quoted(name)}. Known are: {', '.join(known)}."
                 if known
-                else f"This takes no parameters; leave {name[:80]!r} out.",
+                else f"This takes no parameters; leave {quoted(name)} out.",
                 param=name[:80],
                 code="parameter_unknown",
             )

@@ -48,10 +48,11 @@ class Share:
     """One part of a split: its dollars in each step.
 
     ``key`` is the model's name, or the workflow's id as a filter has it; None for what is no
-    single one of them.
+    single one of them. ``label`` is its ``name``, told apart from others that have the same.
     """
 
     key: str | None
+    name: str
     label: str
     costs: Sequence[Decimal]
 
@@ -97,13 +98,18 @@ def shares_by(
         costs = found.setdefault((rank, name), [ZERO] * len(steps))
         costs[place - 1] = trimmed(amount)
     parts = {place: costs for place, costs in sorted(found.items()) if any(costs)}
-    labels = _labels(totals, [name for rank, name in parts if rank <= TOP], split)
-    return [
-        Share(name or DELETED, labels[name], costs)
-        if rank <= TOP
-        else Share(None, OTHER if rank == _OTHER else BASE_AND_TOOLS, costs)
-        for (rank, name), costs in parts.items()
-    ]
+    names = _names(totals, [name for rank, name in parts if rank <= TOP], split)
+    labels = told_apart(names)
+    shares = []
+    for (rank, key), costs in parts.items():
+        rest = OTHER if rank == _OTHER else BASE_AND_TOOLS
+        if rank > TOP:
+            shares.append(Share(None, rest, rest, costs))
+        elif key in names:
+            shares.append(Share(key, names[key], labels[key], costs))
+        else:
+            shares.append(Share(key or DELETED, DELETED_WORKFLOW, DELETED_WORKFLOW, costs))
+    return shares
 
 
 def _ranked(cell: Any, split: Split) -> Any:
@@ -164,13 +170,12 @@ def _folded(table: Table) -> Select[Any]:
     return select(table.c.start.label("at"), table.c.name, table.c.cost.label("amount"))
 
 
-def _labels(totals: Totals, names: Sequence[str], split: Split) -> dict[str, str]:
-    """Name the parts."""
+def _names(totals: Totals, keys: Sequence[str], split: Split) -> dict[str, str]:
+    """Return the names of the parts by key, but for workflows whose rows are gone."""
     if split is Split.MODEL:
-        return {name: name for name in names}
-    wanted = func.any(bindparam("ids", list(names), type_=ARRAY(Text)))
+        return {key: key for key in keys}
+    wanted = func.any(bindparam("ids", list(keys), type_=ARRAY(Text)))
     rows = totals.connection.execute(
         select(workflow.c.id, workflow.c.name).where(workflow.c.id == wanted)
     )
-    known = told_apart({row.id: row.name for row in rows})
-    return {name: known.get(name, DELETED_WORKFLOW) for name in names}
+    return {row.id: row.name for row in rows}

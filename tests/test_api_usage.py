@@ -209,7 +209,7 @@ def as_shown(row: Any) -> dict[str, str]:
         "id": row.id,
         "date": f"{local.day} {local:%b %Y %H:%M:%S}",
         "type": {"included": "Included", "on_demand": "On-Demand"}[row.type],
-        "workflow": row.name or "Deleted workflow",
+        "workflow": " ".join((row.name or "Deleted workflow").split()),
         "model": row.model or "—",
         "tokens": "—" if row.tokens is None else f"{row.tokens:,}",
         "cost": cost,

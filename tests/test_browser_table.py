@@ -120,7 +120,7 @@ def test_the_crossing_and_the_month_are_drawn_and_every_tooltip_tells_why(
         assert tooltip(tab, cell(row, "cost"), sentence) == sentence
     assert tooltip(tab, cell("crossing", "model"), "gpt-4o") == "o4-mini\ngpt-4o"
     assert tooltip(tab, cell("running", "workflow"), "This workflow") == "This workflow was deleted"
-    assert tooltip(tab, cell("may", "workflow"), "Two") == NAMES["w2"]
+    assert tooltip(tab, cell("may", "workflow"), "Two") == "Two lines in one name"
 
 
 def test_a_crossing_that_is_not_among_the_rows_is_told_between_them(

@@ -110,10 +110,6 @@ def test_what_ran_over_midnight_names_both_days() -> None:
     assert formats.seconds(start, None, utc) == "1 Nov 2026 22:59:30"
 
 
-def test_a_name_that_cannot_be_seen_is_said_to_be_none() -> None:
-    assert [formats.name(text) for text in ("", " \n", "a b ")] == ["(no name)"] * 2 + ["a b "]
-
-
 def test_a_window_of_whole_days_is_written_by_its_days() -> None:
     october = whole_days(date(2026, 10, 1), date(2026, 10, 31), BERLIN)
     assert formats.window_in_words(october, BERLIN) == "1 Oct 2026 – 31 Oct 2026 Europe/Berlin"

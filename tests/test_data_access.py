@@ -183,6 +183,6 @@ def test_a_refusal_leaves_a_line_of_who_wanted_what(
         not_found(lambda: account(platform))
         not_found(lambda: account(platform, viewer=Viewer(None, workspace_id="other")))
     assert caplog.messages == [
-        "refused: viewer may not see workspace 'ws'",
-        "refused: the key of workspace other may not see workspace 'ws'",
+        "refused: 'viewer' may not see workspace 'ws'",
+        "refused: the key of workspace 'other' may not see workspace 'ws'",
     ]

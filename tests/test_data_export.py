@@ -438,6 +438,7 @@ def test_the_file_is_named_after_the_day_of_the_export_in_the_reporting_zone() -
     assert file_name("ws-1", now, ZoneInfo("Asia/Kolkata")) == "usage-ws-1-2026-11-01.csv"
     second_midnight = utc("2026-11-01 05:10")
     assert file_name("w", second_midnight, ZoneInfo("America/Havana")) == "usage-w-2026-11-01.csv"
+    assert file_name("a\r\nb\u202eé", now, UTC) == "usage-a__b_é-2026-10-31.csv"
 
 
 def test_an_export_leaves_a_line_of_who_took_what(
@@ -448,4 +449,4 @@ def test_an_export_leaves_a_line_of_who_took_what(
     with caplog.at_level("INFO"), platform.ledger().export(VIEWER, QUERY) as export:
         list(export.rows)
     start, end = rfc3339(QUERY.window.start), rfc3339(QUERY.window.end)
-    assert caplog.messages == [f"export: viewer, workspace ws, from {start} to {end}, 1 rows"]
+    assert caplog.messages == [f"export: 'viewer', workspace 'ws', from {start} to {end}, 1 rows"]

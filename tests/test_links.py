@@ -1,11 +1,33 @@
-from links import log_url, params_in, params_of, readable, usage_path, workspace_in
+from links import (
+    fits,
+    is_addressed,
+    log_url,
+    params_in,
+    params_of,
+    readable,
+    usage_path,
+    workspace_in,
+)
 
 
 def test_an_address_and_its_workspace_are_each_others_inverse() -> None:
-    for workspace_id in ("ws_support", "a b", "a/b", "ä", "100%", "?#&"):
+    for workspace_id in ("ws_support", "a b", "a/b", "ä", "100%", "?#&", "a\n\u202e", "a/usage/"):
         for prefix in ("/", "/finance/"):
             path = usage_path(prefix, workspace_id, {})
             assert workspace_in(path, prefix) == workspace_id
+            assert is_addressed(workspace_id)
+
+
+def test_what_no_address_names_is_not_addressed() -> None:
+    for workspace_id in ("", ".", "..", "w" * 256):
+        assert not is_addressed(workspace_id)
+    assert is_addressed("...")
+    assert is_addressed("w" * 255)
+
+
+def test_an_address_may_be_as_long_as_a_request_line() -> None:
+    assert fits(f"/{'a' * 7999}")
+    assert not fits(f"/{'a' * 8000}")
 
 
 def test_an_address_carries_the_window() -> None:

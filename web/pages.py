@@ -12,8 +12,10 @@ from markupsafe import escape
 
 from data.access import Viewer
 from data.errors import NotFoundError, UnauthenticatedError, UnavailableError, UsageError
+from data.labels import told_apart
 from data.ledger import Ledger
-from links import usage_path, workspace_in
+from data.shown import named
+from links import NOT_ADDRESSED, is_addressed, usage_path, workspace_in
 from settings import Settings
 from web.headers import asks_to_be_embedded
 
@@ -49,7 +51,8 @@ _MESSAGE: Final = """<!DOCTYPE html>
 <main class="usage-main usage-message">
 <h2>{{ title }}</h2>
 {% if sentence %}<p>{{ sentence }}</p>{% endif %}
-{% if links %}<ul>{% for link in links %}<li><a href="{{ link.href }}">{{ link.name }}</a></li>
+{% if links %}<ul>{% for link in links %}<li>{% if link.href %}<a href="{{ link.href }}">
+{{- link.name }}</a>{% else %}{{ link.name }} · {{ link.why }}{% endif %}</li>
 {% endfor %}</ul>{% endif %}
 </main>
 </body>
@@ -119,20 +122,23 @@ def _tell_health(server: Flask, is_ready: Callable[[], None]) -> None:
 def _home(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings: Settings) -> Any:
     """List the viewer's workspaces; with a single one, go straight to it."""
     try:
-        workspaces = ledger.workspaces(identify())
+        workspaces = ledger.workspaces(identify(), cut=True)
     except UnavailableError as error:
         page = _message(app, "Usage could not be loaded", error.status, error.sentence)
         return make_response(page, _LATER)
+    names = told_apart({workspace.id: workspace.name for workspace in workspaces}, named)
     links = [
-        {"href": usage_path(settings.url_prefix, workspace.id, {}), "name": workspace.name}
-        for workspace in workspaces
+        {"href": usage_path(settings.url_prefix, key, {}), "name": name}
+        if is_addressed(key)
+        else {"name": name, "why": NOT_ADDRESSED}
+        for key, name in names.items()
     ]
     if not links:
         sentence = "Ask the owner of a workspace for access to it."
         return _message(app, "You have no workspaces", 200, sentence)
     return (
         redirect(links[0]["href"])
-        if len(links) == 1
+        if len(links) == 1 and "href" in links[0]
         else _message(app, "Your workspaces", 200, links=links)
     )
 
@@ -144,7 +150,7 @@ def _usage(
     workspace_id: str,
     settings: Settings,
 ) -> Any:
-    """Let the viewer's own workspaces pass to the page; nothing else is there.
+    """Return the page for the viewer's own workspaces; nothing else is there.
 
     A portal's frame gets the same page for every id: who looks is known once it has a token.
     """
@@ -158,7 +164,8 @@ def _usage(
         # The page itself tells of the trouble, and recovers without a reload.
         shell = app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
         return make_response(shell, error.status, _LATER)
-    return None
+    # Not left to Dash's own route, which takes no line break in an id.
+    return app.index()  # type: ignore[no-untyped-call]  # Dash's own gap
 
 
 def _not_found(app: Dash, status: int, sentence: str, settings: Settings) -> Response:
