@@ -87,7 +87,7 @@ def test_turns_come_back_where_the_session_behind_a_file_ends(
             end(watcher, pid)
             # Some read on, the others leave.
             assert place % 5 or broken_off(answer)
-        assert awaited(watcher, GONE, seconds=PATIENCE)
+        assert awaited(watcher, GONE)
     assert all_turns_are_free(server.port, watcher)
 
 
@@ -100,7 +100,7 @@ def test_turns_come_back_where_nobody_reads(
         # Two read for this viewer at once; nobody else gets as far.
         while len(watcher.execute(READING).fetchall()) < FILES_EACH:
             pass
-        assert awaited(watcher, GONE, seconds=PATIENCE)
+        assert awaited(watcher, GONE)
         assert all_turns_are_free(impatient.port, watcher)
         assert [ask(impatient.port, LIST).status for _ in range(20)] == [200] * 20
 
@@ -141,7 +141,7 @@ def test_files_of_one_viewer_leave_one_to_others_and_the_next_is_told_so(
         assert third.headers["Retry-After"] == "5"
         assert "Too many files are asked for at once." in third.body
         assert ask(server.port, LIST).status == 200
-    assert awaited(watcher, GONE, seconds=PATIENCE)
+    assert awaited(watcher, GONE)
     with server.export(LONG) as answer:
         assert answer.status == 200
         assert answer.read().count(b"\n") == 10_001
@@ -155,7 +155,7 @@ def test_a_file_that_fits_leaves_the_database_though_nobody_reads_it(
         for _ in range(TURNS + 1):
             reading = clients.enter_context(narrow(server.port, request))
             assert reading.recv(12) == b"HTTP/1.1 200"
-            assert awaited(watcher, GONE, seconds=PATIENCE)
+            assert awaited(watcher, GONE)
         assert all_turns_are_free(server.port, watcher)
 
 
@@ -211,7 +211,7 @@ def test_what_is_being_answered_ends_whole_after_the_server_was_told_to_stop(
         with watcher.transaction():
             watcher.execute("LOCK TABLE api_key IN ACCESS EXCLUSIVE MODE")
             listed = clients.submit(_asked_with_a_key, server.port)
-            assert awaited(watcher, WAITING_FOR_KEYS, seconds=PATIENCE)
+            assert awaited(watcher, WAITING_FOR_KEYS)
             process.terminate()
             # Nothing new is taken.
             while _is_served(server.port):
@@ -244,7 +244,7 @@ def test_an_answer_that_does_not_end_is_cut_off_at_the_stop(
         assert client.recv(12) == b"HTTP/1.1 200"
         server._server.process.terminate()
         assert server._server.process.wait(PATIENCE) == 0
-        assert awaited(watcher, GONE, seconds=PATIENCE)
+        assert awaited(watcher, GONE)
 
 
 def test_overloaded_is_told_in_the_same_shape_for_files(server: Served) -> None:
