@@ -111,7 +111,7 @@ def serve(settings: Settings) -> None:
 
 
 def _serve_platform(settings: Settings, url: str) -> None:
-    _run(settings, lambda: _application(settings, connect(url)))
+    _run(settings, lambda: application(settings, connect(url)))
 
 
 def _serve_demo(settings: Settings) -> None:
@@ -123,7 +123,7 @@ def _serve_demo(settings: Settings) -> None:
         # The demo viewer is whoever presents no credential; one that is presented counts, so that
         # an example portal can be tried on the demo.
         viewer = Viewer(demo.DEMO_VIEWER_ID)
-        _run(settings, lambda: _application(settings, connect(demo.reader_url(url)), viewer))
+        _run(settings, lambda: application(settings, connect(demo.reader_url(url)), viewer))
 
 
 def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
@@ -134,7 +134,7 @@ def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
     Server(make_app, settings).run()
 
 
-def _application(settings: Settings, engine: Engine, otherwise: Viewer | None = None) -> Any:
+def application(settings: Settings, engine: Engine, otherwise: Viewer | None = None) -> Any:
     """Return what the web server calls (WSGI): the application, each request in its turn."""
     admission = Admission()
     ledger = Ledger(

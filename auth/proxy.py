@@ -33,7 +33,7 @@ class ProxyDoor:
         if not name:
             return None
         peer = request.environ.get("REMOTE_ADDR", "")
-        if not self._listed(peer):
+        if not is_listed(peer, self._networks):
             _LOG.warning("%s came from %s, not from USAGE_PROXY_CIDRS", self._header, peer)
             raise UnauthenticatedError(
                 "Users are named by the sign-in proxy only; open the page through it.",
@@ -47,12 +47,14 @@ class ProxyDoor:
             )
         return Viewer(user_id)
 
-    def _listed(self, peer: str) -> bool:
-        try:
-            address: IPv4Address | IPv6Address = ip_address(peer)
-        except ValueError:
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            # So an IPv4 peer is called where the server listens to both.
-            address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
+
+def is_listed(peer: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Tell whether ``peer``, the address of a socket, is within one of the networks."""
+    try:
+        address: IPv4Address | IPv6Address = ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        # So an IPv4 peer is called where the server listens to both.
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

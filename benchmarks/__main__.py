@@ -21,7 +21,7 @@ from benchmarks.stage import Options, Scene, Stage
 SIZES: Final = "10000 1000000 10000000"
 _EVERY_SIZE: Final = ("doors",)
 # Measured once, at the size that is nearest to this one.
-_ONE_SIZE: Final = ("peers", "throughput", "load", "writes", "browser", "attacks")
+_ONE_SIZE: Final = ("peers", "throughput", "load", "writes", "browser", "attacks", "servers")
 _USUAL: Final = 1_000_000
 _ROLLUP: Final = {"both": (False, True), "without": (False,), "with": (True,)}
 

@@ -174,10 +174,23 @@ def test_a_refusal_is_guarded_as_an_answer_is(platform: Platform) -> None:
     assert answer.headers["Cache-Control"] == "private, no-store"
 
 
-def test_https_is_asked_for_where_it_is_there(client: FlaskClient) -> None:
-    assert "Strict-Transport-Security" not in client.get(PAGE).headers
-    secure = client.get(PAGE, base_url="https://usage.example")
-    assert secure.headers["Strict-Transport-Security"] == "max-age=31536000"
+@pytest.mark.parametrize("said", ["https", "HTTPS", "http", ""])
+@pytest.mark.parametrize("peer", ["10.1.2.3", "10.1.3.3", "127.0.0.1"])
+@pytest.mark.parametrize("configured", [False, True])
+def test_https_is_asked_for_where_the_configured_proxy_says_it_is_there(
+    platform: Platform, api_of: Callable[..., Api], *, configured: bool, peer: str, said: str
+) -> None:
+    settings = {"USAGE_PROXY_HEADER": "X-Usage-User", "USAGE_PROXY_CIDRS": "10.1.2.0/24"}
+    platform.account(5)
+    answer = api_of(platform.reader, **(settings if configured else {})).client.get(
+        PAGE,
+        base_url="https://usage.example",
+        headers={"X-Forwarded-Proto": said},
+        environ_overrides={"REMOTE_ADDR": peer},
+    )
+    believed = configured and peer == "10.1.2.3" and said.lower() == "https"
+    expected = "max-age=31536000" if believed else None
+    assert answer.headers.get("Strict-Transport-Security") == expected
 
 
 def test_behind_a_prefix_the_page_is_embedded_all_the_same(

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from waitress.channel import ClientDisconnected
 
 from data.errors import UsageError
+from data.shown import quoted
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -58,9 +59,9 @@ class Answer:
         # Who is told in a sentence needs no traceback; what nobody foresaw does.
         foreseen = isinstance(failure, UsageError)
         _LOG.error(
-            "%s %r broke off: %s",
+            "%s %s broke off: %s",
             self._environ.get("REQUEST_METHOD"),
-            self._environ.get("PATH_INFO"),
+            quoted(self._environ.get("PATH_INFO", "")),
             failure,
             exc_info=None if foreseen else failure,
         )

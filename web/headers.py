@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
+from auth.proxy import is_listed
 from links import workspace_in
 from settings import Settings
 
@@ -38,9 +39,16 @@ def register(server: Flask, script_hashes: Sequence[str], settings: Settings) ->
             headers["Cache-Control"] = "private, no-store"
         elif _is_fingerprinted_asset():
             headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
-        if request.is_secure:
+        if _came_by_https(settings):
             headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
         return response
+
+
+def _came_by_https(settings: Settings) -> bool:
+    """Tell whether the browser did, which only the proxy that is configured can know."""
+    peer = request.environ.get("REMOTE_ADDR", "")
+    said = request.headers.get("X-Forwarded-Proto", "")
+    return said.lower() == "https" and is_listed(peer, settings.proxy_networks)
 
 
 def _says_what_may_be_kept(response: Response) -> bool:

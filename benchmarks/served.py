@@ -1,0 +1,13 @@
+"""The product as any WSGI server takes it: ``benchmarks.served:application``, a factory."""
+
+from typing import Any
+
+from app import application as over_engine
+from data.engine import connect
+from settings import Settings
+
+
+def application() -> Any:
+    """Return the application over DATABASE_URL."""
+    settings = Settings.read()
+    return over_engine(settings, connect(str(settings.database_url)))
