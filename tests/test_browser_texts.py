@@ -142,6 +142,10 @@ def test_a_name_turns_no_amount_around_in_the_picture_or_anywhere(
         })""",
     )
     assert [line["text"] for line in lines if not line["rising"]] == []
+    cell = '#usage-table td[data-dash-column="workflow"] div'
+    isolates = "cells => new Set(cells.map(cell => getComputedStyle(cell).unicodeBidi)).size"
+    assert page.eval_on_selector_all(cell, isolates) == 1
+    assert page.eval_on_selector(cell, "cell => getComputedStyle(cell).unicodeBidi") == "plaintext"
     told = " ".join(line["text"] for line in lines)
     assert f"\u2068{NAMES['hebrew']}\u2069 $2.00" in told
     assert "Invoice 2026 $2.00" in told
