@@ -8,7 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
-SHOWN_AT_MOST: Final = 120
+# As much as a filter takes, so that whatever can be chosen can be read whole.
+SHOWN_AT_MOST: Final = 200
 # So much of a text is looked at; what only the page needs is cut to one more in the database.
 READ_AT_MOST: Final = 500
 NO_NAME: Final = "(no name)"

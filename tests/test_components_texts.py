@@ -39,7 +39,7 @@ _NOT_READ: Final = {
     *("search", "href", "value", "id", "rule", "selector", "customdata"),
     *("usage-answered", "usage-subject", "usage-location"),
 }
-_LONGEST_SENTENCE: Final = 700
+_LONGEST_SENTENCE: Final = 900
 
 
 @pytest.fixture(params=TEXTS)
@@ -121,7 +121,7 @@ def opened(api: Api, row: str = "run-1", pathname: str = PAGE) -> Any:
     return call(api.client, "usage-opened-body.children", values).get_json()["response"]
 
 
-def seen(text: str, most: int = 120) -> str:
+def seen(text: str, most: int = 200) -> str:
     return shown(text, most) or "(no name)"
 
 
@@ -157,7 +157,7 @@ def test_the_figures_show_them_short_and_isolated(hostile: Api, text: str, split
         "type": [],
         "workflow": [f"{seen(text)} (w-1)", f"{seen(text)} (w-2)", "Plain"],
         # Sums tell models apart by their first 200 characters.
-        "model": [seen(text), seen(f"{text}!")][: 1 if len(text) > LENGTH_AT_MOST else 2],
+        "model": list(dict.fromkeys(seen(name[:LENGTH_AT_MOST]) for name in (text, f"{text}!"))),
     }[split]
     assert [name for name in legend if name in names] == names
     for name in names:
