@@ -11,7 +11,7 @@ from components import formats, ids, reasons
 from components.view import View
 from data.executions import Execution, executions_of
 from data.labels import UsageType, model_label, type_label, workflow_label
-from data.shown import named, shown
+from data.shown import NO_NAME, named, one_line, shown
 from links import fits, workflow_url
 from settings import Settings
 
@@ -26,7 +26,7 @@ COLUMNS: Final = {
 _LINKED: Final = {"presentation": "markdown"}
 _SKELETON_ROWS: Final = 15
 # So that a cell has room for how many more there are.
-_MODEL_AT_MOST: Final = 40
+_MODEL_AT_MOST: Final = 60
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:/@])")
 
 # Rows cannot carry a class: the sheet finds them by the variable in the Date cell's style.
@@ -173,7 +173,7 @@ def _cost(row: Execution) -> str:
 
 
 def _workflow(view: View, row: Execution) -> str:
-    name = named(workflow_label(row.workflow_name))
+    name = one_line(workflow_label(row.workflow_name)) or NO_NAME
     base = view.settings.app_url
     if not base:
         return name

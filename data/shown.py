@@ -8,7 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
-SHOWN_AT_MOST: Final = 120
+# As much as a filter takes, so that whatever can be chosen can be read whole.
+SHOWN_AT_MOST: Final = 200
 # So much of a text is looked at; what only the page needs is cut to one more in the database.
 READ_AT_MOST: Final = 500
 NO_NAME: Final = "(no name)"
@@ -30,13 +31,18 @@ def shown(text: str, most: int = SHOWN_AT_MOST) -> str:
     Marks that turn what stands around them are left out. A text that holds letters from right to
     left is put between U+2068 and U+2069, beyond ``most``, and so turns nothing but itself.
     """
+    return _isolated(one_line(text, most))
+
+
+def one_line(text: str, most: int = SHOWN_AT_MOST) -> str:
+    """Write a text as ``shown`` does, for a cell of its own, which isolates it by its style."""
     line = text[:READ_AT_MOST]
     if not (line.isascii() and line.isprintable()):
         line = _HALF.sub("\ufffd", _CONTROL.sub(" ", _TURNING.sub("", line)))
     line = " ".join(line.split())
     if len(line) > most or len(text) > READ_AT_MOST:
         line = f"{_cut(line, most - 1)}…"
-    return _isolated(line) if any(map(_is_seen, line)) else ""
+    return line if any(map(_is_seen, line)) else ""
 
 
 def named(text: str, most: int = SHOWN_AT_MOST) -> str:

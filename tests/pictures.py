@@ -124,10 +124,10 @@ def _in_trouble(page: Page, site: Site) -> None:
     _drawn(page, site.address(WORKSPACE))
     kept = site.ledger.page
 
-    def away(*_: Any) -> Any:
+    def away(*_: Any, **__: Any) -> Any:
         raise UnavailableError("The database cannot be reached. Try again in a moment.")
 
-    site.ledger.page = away  # type: ignore[method-assign,assignment]  # as if the database were
+    site.ledger.page = away  # type: ignore[method-assign]  # as if the database were
     page.click("#usage-preset-7d")
     page.wait_for_selector("#usage-trouble:not([hidden])")
     page.wait_for_selector('#usage-main:not([aria-busy="true"])')

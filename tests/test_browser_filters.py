@@ -296,9 +296,9 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
         answer = site.ledger.page
         let_go = threading.Event()
 
-        def answer_late(viewer: Viewer, query: UsageQuery) -> Page:
+        def answer_late(viewer: Viewer, query: UsageQuery, *, cut: bool) -> Page:
             assert let_go.wait(PATIENCE)
-            return answer(viewer, query)
+            return answer(viewer, query, cut=cut)
 
         def each_is_asked_for(*clicks: Callable[[], None]) -> None:
             """Do what asks, each before there is an answer to the one before it; then let go."""

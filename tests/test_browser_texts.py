@@ -15,7 +15,7 @@ from tests.platform import PAYER, Platform, Run, utc
 pytestmark = pytest.mark.browser
 
 MAY = {"from": "2026-05-01", "to": "2026-05-31"}
-WORD = "M" * 120
+WORD = "M" * 200
 HEBREW = "\u05e9\u05dc\u05d5\u05dd"
 NAMES = {
     "word": WORD,
@@ -142,6 +142,10 @@ def test_a_name_turns_no_amount_around_in_the_picture_or_anywhere(
         })""",
     )
     assert [line["text"] for line in lines if not line["rising"]] == []
+    cell = '#usage-table td[data-dash-column="workflow"] div'
+    isolates = "cells => new Set(cells.map(cell => getComputedStyle(cell).unicodeBidi)).size"
+    assert page.eval_on_selector_all(cell, isolates) == 1
+    assert page.eval_on_selector(cell, "cell => getComputedStyle(cell).unicodeBidi") == "plaintext"
     told = " ".join(line["text"] for line in lines)
     assert f"\u2068{NAMES['hebrew']}\u2069 $2.00" in told
     assert "Invoice 2026 $2.00" in told
@@ -158,7 +162,7 @@ def test_a_row_whose_name_is_a_megabyte_opens_with_what_can_be_read_of_it(
     tab.page.click(f'td[data-dash-row="{list(NAMES)[::-1].index("long")}"] a')
     title = tab.page.locator(".usage-opened.show h2", has_text="nnn")
     title.wait_for()
-    assert title.inner_text() == f"{'n' * 119}…"
+    assert title.inner_text() == f"{'n' * 199}…"
     tab.page.wait_for_selector("#usage-graph .main-svg")
     assert len(tab.page.content()) < 500_000
     tab.page.close()
