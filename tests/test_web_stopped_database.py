@@ -23,7 +23,7 @@ from web.admission import TURNS
 __all__ = ["home", "watcher"]  # fixtures
 
 # The order of the limits is the product's; only that they end is waited for.
-SHORT_LIMITS: Final = {"data.engine._ANSWER_SECONDS": 2, "data.engine._ALIVE_SECONDS": 1}
+SHORT_LIMITS: Final = {"data.engine._ANSWER_SECONDS": 4, "data.engine._ALIVE_SECONDS": 2}
 QUESTION: Final = f"workspaceId={SHORT}&from=2026-10-01&to=2026-10-31"
 PATHS: Final = (
     f"/api/billing/usage?{QUESTION}",
