@@ -52,9 +52,9 @@ def hostile(platform: Platform) -> Iterator[Site]:
             utc("2026-05-02 08:00") + timedelta(hours=number),
             json.dumps({"total": 2, "models": {name: {"total": 1.25}, f"{name}!": {"total": 0.5}}}),
             workflow=workflow_id,
-            execution_id=f"{name[:150]}{number}",
-            trigger=name[:150],
-            status=name[:150],
+            execution_id=f"{name[:200]}{number}",
+            trigger=name[:200],
+            status=name[:200],
         )
         for number, (workflow_id, name) in enumerate(NAMES.items())
     )
