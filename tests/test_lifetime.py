@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 
 import app
 from data import demo, embedded, rollup
-from data.embedded import EmbeddedPostgres, cluster
+from data.embedded import EmbeddedPostgres, cluster, space
 from data.errors import UsageError
 from tests.serving import PATIENCE, environment, free_port, start
 
@@ -176,6 +176,15 @@ def test_a_disk_without_room_for_the_directory_is_told(disk_of: Callable[[str], 
     assert re.fullmatch(FULL, result.output)
 
 
+def test_what_is_full_of_shared_memory_is_not_the_disk(tmp_path: Path) -> None:
+    disk, memory = (
+        f"ERROR: could not resize {what}: No space left on device"
+        for what in ('file "base/5/16551"', 'shared memory segment "/PostgreSQL.1" to 65536 bytes')
+    )
+    assert space.is_full(tmp_path, [memory, disk])
+    assert not space.is_full(tmp_path, [memory])
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_disk_that_fills_up_on_the_way_is_told_and_nothing_is_left(
     disk_of: Callable[[str], Disk], at: Callable[..., None], phase: str
@@ -195,7 +204,8 @@ def test_a_disk_that_is_full_when_the_server_stops_keeps_what_was_written(
 ) -> None:
     disk = disk_of("120m")
     at("stopping", disk.fill)
-    assert seed(disk.home).exit_code == 0
+    result = seed(disk.home)
+    assert result.exit_code == 0, result.output
     assert_nothing_runs(disk.home)
     disk.empty()
     assert holds(disk.home) == (True, ROWS)
@@ -276,7 +286,8 @@ def test_a_request_to_end_on_the_way_is_told_and_nothing_is_left(
 
 def test_requests_to_end_do_not_disturb_the_end(tmp_path: Path, at: Callable[..., None]) -> None:
     at("stopping", lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert seed(tmp_path / "home").exit_code == 0
+    result = seed(tmp_path / "home")
+    assert result.exit_code == 0, result.output
     assert_nothing_runs(tmp_path / "home")
 
 
@@ -284,7 +295,8 @@ def test_a_hang_up_that_is_ignored_stays_ignored(tmp_path: Path, at: Callable[..
     at("seeding", lambda: os.kill(os.getpid(), signal.SIGHUP))
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert seed(tmp_path / "home").exit_code == 0
+        result = seed(tmp_path / "home")
+        assert result.exit_code == 0, result.output
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -6,8 +6,8 @@ from typing import Final
 from data.embedded.postmaster import Postmaster
 from data.embedded.programs import run
 
-_GENTLY_SECONDS: Final = "20"
-_AT_ONCE_SECONDS: Final = "10"
+_ANSWERS_WITHIN_SECONDS: Final = "20"
+_ENDS_WITHIN_SECONDS: Final = "60"
 
 
 def halt(cluster: Path, server: Postmaster) -> bool:
@@ -17,11 +17,12 @@ def halt(cluster: Path, server: Postmaster) -> bool:
     at the next start.
     """
 
-    def stop(mode: str, seconds: str) -> bool:
-        options = ("-D", cluster, "-m", mode, "-t", seconds)
+    def stop(mode: str) -> bool:
+        options = ("-D", cluster, "-m", mode, "-t", _ENDS_WITHIN_SECONDS)
         done = run("pg_ctl", "stop", *options, cwd=cluster.parent)
         return done.returncode == 0 or not server.runs(cluster)
 
     # One that recovers from a crash, as on a full disk, may take the gentle word and never end.
-    accepts = run("pg_isready", "-q", "-h", server.socket_dir, cwd=cluster.parent).returncode == 0
-    return (accepts and stop("fast", _GENTLY_SECONDS)) or stop("immediate", _AT_ONCE_SECONDS)
+    asked = ("-q", "-h", server.socket_dir, "-t", _ANSWERS_WITHIN_SECONDS)
+    accepts = run("pg_isready", *asked, cwd=cluster.parent).returncode == 0
+    return (accepts and stop("fast")) or stop("immediate")
