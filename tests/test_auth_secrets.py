@@ -175,7 +175,7 @@ def test_a_forgotten_grant_is_logged_by_its_table_and_without_what_was_asked_for
     forgetful: House, caplog: pytest.LogCaptureFixture, who: str
 ) -> None:
     answer = forgetful.api("workspaces", ASKERS[who])
-    assert (answer.status_code, answer.get_json()["error"]["code"]) == (500, "internal_error")
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "database_unreadable")
     assert "permission denied for table" in caplog.text
     assert _told(caplog.text + answer.text) == set()
 

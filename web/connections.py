@@ -5,25 +5,22 @@ memory and then on disk, so that neither holds a thread or the database.
 """
 
 import logging
+import socket
 import sys
 import time
 from typing import Any, Final
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask
-from waitress.utilities import BadRequest
 
-from api.errors import told
+from web.refusals import Refusal, Request
 
 _LOG: Final = logging.getLogger(__name__)
 
-# A page of many filters, whose cursor repeats them, needs half of it.
-REQUEST_LINE_AT_MOST: Final = 8190
 _HEAD_AT_MOST: Final = 32 * 1024
 _BODY_AT_MOST: Final = 1024 * 1024
+_REST_AT_ONCE: Final = 64 * 1024
 _KEPT_IN_MEMORY: Final = 256 * 1024
 _KEPT_ON_DISK: Final = 16 * 1024 * 1024
 CONNECTIONS_AT_MOST: Final = 1000
@@ -32,91 +29,51 @@ CONNECTIONS_AT_MOST: Final = 1000
 REQUEST_WITHIN: Final = 10
 TAKEN_WITHIN: Final = 30
 ANSWER_WITHIN: Final = 600
+_LINGERS: Final = 2
 _IDLE: Final = 60
 _IDLE_WHERE_MANY_ARE: Final = 2
-
-_SENTENCES: Final = {
-    400: ("request_malformed", "This could not be read as HTTP. Check the client that sent it."),
-    413: ("body_too_large", "The body of a request may hold 1 MB. Send less."),
-    414: (
-        "address_too_long",
-        "The address is too long: some 8,000 characters fit. Send fewer filters.",
-    ),
-    431: (
-        "headers_too_large",
-        "The headers are too large: some 32,000 characters fit. Send fewer or shorter ones.",
-    ),
-    501: ("encoding_unknown", "Of transfer encodings only chunked is known. Send that, or none."),
-}
-
-
-class _UriTooLong(BadRequest):  # type: ignore[misc]  # waitress has no types
-    code = 414
-    reason = "URI Too Long"
-
-
-class _Request(HTTPRequestParser):  # type: ignore[misc]
-    """A request as it comes in."""
-
-    error: Any = None
-    opening = b""  # of the request line, also of one that cannot be read
-
-    def received(self, data: bytes) -> int:
-        """Take what has come; return how much of it belongs to this request."""
-        if b"\n" not in self.opening:
-            self.opening += data[: REQUEST_LINE_AT_MOST + 2]
-        consumed: int = super().received(data)
-        if self.completed and self.opening.find(b"\n", 0, REQUEST_LINE_AT_MOST + 2) < 0:
-            self.error = _UriTooLong("") if len(self.opening) > REQUEST_LINE_AT_MOST else self.error
-        return consumed
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the head; waitress misses what the library below it refuses."""
-        try:
-            super().parse_header(header_plus)
-        except ValueError:
-            self.error = BadRequest("")
-
-    @property
-    def of_program(self) -> bool:
-        """Whether a program asks: whoever cannot be understood is taken for one."""
-        words = self.opening.split(b" ")
-        return len(words) < 2 or b"/api/" in words[1].partition(b"?")[0]  # noqa: PLR2004
-
-
-class _Refusal(ErrorTask):  # type: ignore[misc]
-    """The answer to a request that the application never sees."""
-
-    def execute(self) -> None:
-        """Say what is wrong: in the API's shape to programs, in a sentence to people."""
-        error = self.request.error
-        code, sentence = _SENTENCES.get(error.code, _SENTENCES[400])
-        if self.request.of_program:
-            kind, body = "application/json", told(error.code, code, sentence)
-        else:
-            kind, body = "text/plain; charset=utf-8", f"{sentence}\n"
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers += [
-            ("Content-Type", kind),
-            ("Cache-Control", "private, no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ]
-        self.set_close_on_finish()
-        content = body.encode()
-        self.content_length = len(content)
-        self.write(content)
 
 
 class _Connection(HTTPChannel):  # type: ignore[misc]
     """A client's connection; ``begun`` is when what it does now began."""
 
-    parser_class = _Request
-    error_task_class = _Refusal
+    parser_class = Request
+    error_task_class = Refusal
 
     def __init__(self, *given: Any, **named: Any) -> None:
         self.begun = time.time()
         self.answered = False
+        self.refused = False
+        self.lingers = False
         super().__init__(*given, **named)
+
+    def readable(self) -> bool:
+        """Whether to read on, be it only to let the client have said all."""
+        return bool(self.lingers or super().readable())
+
+    def writable(self) -> bool:
+        """Whether there is something to send, or to end."""
+        return bool(not self.lingers and super().writable())
+
+    def handle_write(self) -> None:
+        """Send; whoever was refused while still sending has its answer before the end.
+
+        To close what has not been read would take the answer back.
+        """
+        if not (self.refused and self.close_when_flushed) or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.connected and not self.total_outbufs_len and not self.will_close:
+            self.lingers, self.begun = True, time.time()
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def handle_read(self) -> None:
+        """Read a part of a request, or what is left of one that was refused."""
+        if self.lingers:
+            self.recv(_REST_AT_ONCE)
+        else:
+            super().handle_read()
 
     def received(self, data: bytes) -> bool:
         """Take what has come; the time of a request counts from its first byte."""
@@ -147,6 +104,8 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
     def overdue(self, now: float, idle_at_most: float) -> bool:
         """Whether the client has had its time."""
         lasts = now - self.begun
+        if self.lingers:
+            return lasts > _LINGERS
         if self.requests or self.total_outbufs_len:
             stuck = self.total_outbufs_len and now - self.last_activity > TAKEN_WITHIN
             return bool(stuck or lasts > ANSWER_WITHIN)
@@ -182,7 +141,6 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
                 threads=threads,
                 ident=None,
                 connection_limit=CONNECTIONS_AT_MOST,
-                cleanup_interval=1,
                 max_request_header_size=_HEAD_AT_MOST,
                 max_request_body_size=_BODY_AT_MOST,
                 inbuf_overflow=_KEPT_IN_MEMORY,
@@ -195,10 +153,11 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def maintenance(self, now: float) -> None:
-        """Leave clients that have had their time.
+        """Do nothing: waitress would come here before it has read what there is."""
 
-        waitress would wait for them to take something first.
-        """
+    def leave_overdue(self) -> None:
+        """Leave clients that have had their time."""
+        now = time.time()
         many = len(self.active_channels) > CONNECTIONS_AT_MOST // 2
         for connection in list(self.active_channels.values()):
             if connection.overdue(now, _IDLE_WHERE_MANY_ARE if many else _IDLE):

@@ -33,6 +33,8 @@ _LOOKS_EVERY_SECONDS: Final = 1
 class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     """A process that answers."""
 
+    _looked = 0.0
+
     def run(self) -> None:
         """Answer until told to stop; what is being answered then has its time to end."""
         # Of clients that left, and of how many wait, the application's own log tells.
@@ -42,18 +44,22 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             Listener(self.wsgi, bound.sock, connections, _THREADS) for bound in self.sockets
         ]
         while self.alive and self._has_parent():
-            self._look(connections)
+            self._look(connections, listeners)
         for listener in listeners:
             listener.take_no_more()
         deadline = time.monotonic() + ENDS_WITHIN_SECONDS
         while sum(listener.leave_idle() for listener in listeners) and time.monotonic() < deadline:
-            self._look(connections)
-            for listener in listeners:
-                listener.maintenance(time.time())
+            self._look(connections, listeners)
 
-    def _look(self, connections: dict[int, Any]) -> None:
-        self.notify()
+    def _look(self, connections: dict[int, Any], listeners: list[Listener]) -> None:
+        """Do what is to be done for the connections; once in a while, leave who is overdue."""
         wasyncore.loop(_LOOKS_EVERY_SECONDS, use_poll=True, map=connections, count=1)
+        if time.monotonic() - self._looked < _LOOKS_EVERY_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self.notify()
+        for listener in listeners:
+            listener.leave_overdue()
 
     def _has_parent(self) -> bool:
         return bool(self.ppid == os.getppid())
