@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ import psutil
 import psycopg
 import pytest
 
+from benchmarks.outages import stopped
 from data.embedded import EmbeddedPostgres
 from tests.serving import PATIENCE
 from tests.test_api_server import LONG, SHORT, WIDE, Served, broken_off, home, over, watcher
@@ -45,18 +45,8 @@ def server(home: Path) -> Iterator[Served]:
         yield server
 
 
-@contextmanager
-def stopped(home: Path) -> Iterator[None]:
-    """Stop every process of the database."""
-    postmaster = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
-    processes = [psutil.Process(postmaster), *psutil.Process(postmaster).children()]
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process.pid, signal.SIGCONT)
+def postmaster_of(home: Path) -> int:
+    return int((home / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
 def test_every_question_is_a_503_while_it_is_stopped_and_answered_afterwards(
@@ -64,7 +54,7 @@ def test_every_question_is_a_503_while_it_is_stopped_and_answered_afterwards(
 ) -> None:
     answers = {path: ask(server.port, path).body for path in PATHS}
     with ThreadPoolExecutor(len(PATHS)) as clients:
-        with stopped(server.home):
+        with stopped(postmaster_of(server.home)):
             asked = [clients.submit(ask, server.port, path) for path in PATHS]
             refused = [each.result(PATIENCE) for each in asked]
         assert [answer.status for answer in refused] == [503] * len(PATHS)
@@ -85,7 +75,7 @@ def test_statements_under_way_are_left_when_it_stops(
             watcher.execute("LOCK TABLE workflow_execution_logs IN ACCESS EXCLUSIVE MODE")
             asked = [clients.submit(ask, server.port, LIST) for _ in range(TURNS)]
             wait_for_turns(watcher, TURNS)
-            with stopped(server.home):
+            with stopped(postmaster_of(server.home)):
                 answers = [each.result(PATIENCE) for each in asked]
         assert [answer.status for answer in answers] == [503] * TURNS
         codes = {json.loads(answer.body)["error"]["code"] for answer in answers}
@@ -96,7 +86,7 @@ def test_statements_under_way_are_left_when_it_stops(
 def test_a_file_under_way_breaks_off_when_it_stops(server: Served) -> None:
     with server.export(WIDE) as answer:
         assert answer.read(1000).startswith(b"Date,Execution")
-        with stopped(server.home):
+        with stopped(postmaster_of(server.home)):
             assert broken_off(answer)
     with server.export(LONG) as answer:
         assert answer.read().count(b"\n") == 10_001
@@ -105,7 +95,7 @@ def test_a_file_under_way_breaks_off_when_it_stops(server: Served) -> None:
 def test_a_server_that_has_no_connection_yet_makes_none_while_it_is_stopped(home: Path) -> None:
     limits = SHORT_LIMITS | {"data.engine._CONNECT_SECONDS": 2}
     with over(home, limits=limits) as server:
-        with stopped(home):
+        with stopped(postmaster_of(home)):
             assert ask(server.port, LIST).status == 503
             assert ask(server.port, "/readyz").status == 503
         assert ask(server.port, LIST).status == 200
@@ -118,7 +108,7 @@ def test_questions_while_it_is_killed_and_started_again_are_answered_or_refused(
     with EmbeddedPostgres(server.home) as postgres, ThreadPoolExecutor(2) as clients:
         postgres.start()
         for _ in range(3):
-            pid = int((server.home / "postgres" / "postmaster.pid").read_text().split()[0])
+            pid = postmaster_of(server.home)
             backends = psutil.Process(pid).children()
             asked = [clients.submit(ask, server.port, path) for path in PATHS * 2]
             os.kill(pid, signal.SIGKILL)
@@ -138,7 +128,7 @@ def test_a_file_breaks_off_where_the_database_is_killed_and_all_turns_come_back(
     with EmbeddedPostgres(server.home) as postgres:
         postgres.start()
         for _ in range(3):
-            pid = int((server.home / "postgres" / "postmaster.pid").read_text().split()[0])
+            pid = postmaster_of(server.home)
             with server.export(WIDE) as answer:
                 assert answer.read(1000).startswith(b"Date,Execution")
                 backends = psutil.Process(pid).children()

@@ -95,7 +95,7 @@ class EmbeddedPostgres:
         if self._users is None or not self._home.exists():
             return
         with starting(self._home):
-            self._part(kept=kept)
+            self._part(self._users, kept=kept)
 
     def explain(self, failure: UsageError) -> UsageError:
         """Return ``failure`` or, where that is why, that the disk is full."""
@@ -104,19 +104,18 @@ class EmbeddedPostgres:
 
     def _join(self) -> Path:
         """Use the server from now on; return its socket directory."""
-        self._users = open_lock(self._home, "users")
+        self._users = users = open_lock(self._home, "users")
         try:
-            fcntl.flock(self._users, fcntl.LOCK_SH)
+            fcntl.flock(users, fcntl.LOCK_SH)
             return self._serve()
         except BaseException:
-            self._part(kept=False)
+            self._part(users, kept=False)
             raise
 
-    def _part(self, *, kept: bool) -> None:
-        """Use the server no more; if nobody else does, stop it."""
-        assert self._users is not None  # noqa: S101 - callers have looked; tells the type
+    def _part(self, users: int, *, kept: bool) -> None:
+        """Use the server no more; if nobody else does, stop it. ``users`` is the lock held."""
         try:
-            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
         finally:
