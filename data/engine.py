@@ -28,12 +28,12 @@ POOL_SIZE: Final = 8
 _LAST_PORT: Final = 65535
 _POOL_WAIT_SECONDS: Final = 5
 
-# A database that is stopped, or behind a network that is gone, closes no connection. Two seconds
-# in line, one question whether a connection lives, a new connection and its first statement are
-# less than 15 s together; so are two seconds in line and any one statement.
-_CONNECT_SECONDS: Final = 6
+# A database that is stopped, or behind a network that is gone, closes no connection. What a file
+# waits in three lines, the question whether a connection lives, a new connection and its first
+# statement are 15 s together; any other statement is less.
+_CONNECT_SECONDS: Final = 5
 _CONNECT_SECONDS_AT_LEAST: Final = 2  # libpq takes no less
-_ALIVE_SECONDS: Final = 3
+_ALIVE_SECONDS: Final = 2
 _ANSWER_SECONDS: Final = STATEMENT_TIMEOUT_SECONDS + 1
 # What of it the network itself can tell, it tells earlier.
 _WIRE: Final = {

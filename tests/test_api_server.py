@@ -154,6 +154,18 @@ def end(watcher: "psycopg.Connection[Any]", pid: int) -> None:
     assert watcher.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone() == (True,)
 
 
+def postmaster_of(home: Path) -> int:
+    return int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+def kill_database(home: Path) -> None:
+    """Kill the database, and wait until its last process has noticed."""
+    pid = postmaster_of(home)
+    backends = psutil.Process(pid).children()
+    os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs(backends, timeout=PATIENCE)
+
+
 def broken_off(answer: http.client.HTTPResponse) -> bool:
     """Read to the end; tell whether the client learns that it is not all."""
     try:
@@ -186,12 +198,9 @@ def test_an_export_whose_backend_is_ended_breaks_off(
 def test_an_export_whose_database_is_killed_breaks_off_and_the_next_works_when_it_is_back(
     server: Served,
 ) -> None:
-    pid = int((server.home / "postgres" / "postmaster.pid").read_text().split()[0])
     with server.export(WIDE) as answer:
         assert answer.read(1000).startswith(b"Date,Execution")
-        backends = psutil.Process(pid).children()
-        os.kill(pid, signal.SIGKILL)
-        psutil.wait_procs(backends, timeout=PATIENCE)
+        kill_database(server.home)
         assert broken_off(answer)
     with asked(server.port, "billing/usage", workspaceId=LONG) as away:
         assert (away.status, away.headers["Retry-After"]) == (503, "5")

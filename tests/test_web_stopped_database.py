@@ -1,23 +1,31 @@
 """A database that stops answering without closing a connection: a 503 in time, then right again."""
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 import psycopg
 import pytest
 
 from benchmarks.outages import stopped
 from data.embedded import EmbeddedPostgres
 from tests.serving import PATIENCE
-from tests.test_api_server import LONG, SHORT, WIDE, Served, broken_off, home, over, watcher
+from tests.test_api_server import (
+    LONG,
+    SHORT,
+    WIDE,
+    Served,
+    broken_off,
+    home,
+    kill_database,
+    over,
+    postmaster_of,
+    watcher,
+)
 from tests.test_web_server import ask, wait_for_turns
-from tests.test_web_slow_clients import LIST
+from tests.test_web_slow_clients import LIST, all_turns_are_free
 from web.admission import TURNS
 
 __all__ = ["home", "watcher"]  # fixtures
@@ -43,10 +51,6 @@ PATHS: Final = (
 def server(home: Path) -> Iterator[Served]:
     with over(home, limits=SHORT_LIMITS) as server:
         yield server
-
-
-def postmaster_of(home: Path) -> int:
-    return int((home / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
 def test_every_question_is_a_503_while_it_is_stopped_and_answered_afterwards(
@@ -108,11 +112,8 @@ def test_questions_while_it_is_killed_and_started_again_are_answered_or_refused(
     with EmbeddedPostgres(server.home) as postgres, ThreadPoolExecutor(2) as clients:
         postgres.start()
         for _ in range(3):
-            pid = postmaster_of(server.home)
-            backends = psutil.Process(pid).children()
             asked = [clients.submit(ask, server.port, path) for path in PATHS * 2]
-            os.kill(pid, signal.SIGKILL)
-            psutil.wait_procs(backends, timeout=PATIENCE)
+            kill_database(server.home)
             statuses |= {each.result(PATIENCE).status for each in asked}
             assert ask(server.port, LIST).status == 503
             postgres.start()
@@ -126,17 +127,13 @@ def test_a_file_breaks_off_where_the_database_is_killed_and_all_turns_come_back(
 ) -> None:
     broken = 0
     with EmbeddedPostgres(server.home) as postgres:
-        postgres.start()
+        url = postgres.start()
         for _ in range(3):
-            pid = postmaster_of(server.home)
             with server.export(WIDE) as answer:
                 assert answer.read(1000).startswith(b"Date,Execution")
-                backends = psutil.Process(pid).children()
-                os.kill(pid, signal.SIGKILL)
-                psutil.wait_procs(backends, timeout=PATIENCE)
+                kill_database(server.home)
                 broken += broken_off(answer)
-            postgres.start()
+            url = postgres.start()
         assert broken == 3
-        with ThreadPoolExecutor(TURNS) as clients:
-            answers = clients.map(lambda _: ask(server.port, LIST).status, range(TURNS))
-            assert list(answers) == [200] * TURNS
+        with psycopg.connect(url, autocommit=True) as connection:
+            assert all_turns_are_free(server.port, connection)
