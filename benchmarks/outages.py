@@ -116,7 +116,12 @@ def stopped_database(scene: Scene, server: Server, file: Question) -> Outcome:
     return Outcome(
         attack,
         seen,
-        {"stopped/503": statuses[503], "stopped/longest": longest, "stopped/after": after},
+        {
+            "stopped/asked": len(asked),
+            "stopped/503": statuses[503],
+            "stopped/longest": longest,
+            "stopped/after": after,
+        },
     )
 
 

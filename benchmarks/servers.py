@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks import attackers, wrk
 from benchmarks.attackers import attacking
-from benchmarks.attacks import CLIENTS, DRIBBLERS, SLOW_BYTES_A_SECOND, SLOW_FILES
+from benchmarks.attacks import CLIENTS, SLOW_BYTES_A_SECOND, SLOW_FILES
 from benchmarks.questions import first_page, get
 from benchmarks.section import Section, Table, milliseconds
 from benchmarks.serving import HOST, ROOT, Server, listening, product
@@ -16,6 +16,7 @@ from benchmarks.stage import Scene
 from benchmarks.world import BUSY, PRESET, PROXY_HEADER
 
 _THREADS: Final = "96"
+_DRIBBLERS: Final = 200  # more than there are threads
 _SECONDS: Final = 10
 _FACTORY: Final = "benchmarks.served:application"
 _MALFORMED: Final = b"GET /api/billing/usage HTTP/1.1\r\nno colon\r\n\r\n"
@@ -56,7 +57,7 @@ def measure(scene: Scene) -> list[Section]:
             prose=(
                 f"The same application at {scene.executions:,} executions, one process with "
                 f"{_THREADS} threads. {CLIENTS} clients ask for the newest page for {_SECONDS} s: "
-                f"alone, beside {DRIBBLERS} clients that send a byte of a header a second, and "
+                f"alone, beside {_DRIBBLERS} clients that send a byte of a header a second, and "
                 f"beside {SLOW_FILES} that read 10,000 rows at {SLOW_BYTES_A_SECOND} B/s; "
                 "milliseconds."
             ),
@@ -83,7 +84,7 @@ def _row(name: str, server: Server, figures: dict[str, float]) -> tuple[str, ...
     file = get("usage/export", workspaceId=BUSY, preset=PRESET.value, columns="extended")
     _load(server)  # so that each has its connections
     alone = _load(server)
-    with attacking(DRIBBLERS, attackers.dribbler(server.port)):
+    with attacking(_DRIBBLERS, attackers.dribbler(server.port)):
         dribbled = _load(server)
     with attacking(SLOW_FILES, attackers.slow_reader(server.port, file, SLOW_BYTES_A_SECOND)):
         beside_files = _load(server)
@@ -116,7 +117,11 @@ def _told(server: Server) -> str:
     """Return of which kind the server's own errors are."""
     with attackers.connected(server.port) as client:
         client.sendall(_MALFORMED)
-        head, _, body = client.recv(1 << 16).partition(b"\r\n\r\n")
+        answer = b""
+        while piece := client.recv(1 << 16):
+            answer += piece
+    head, _, body = answer.partition(b"\r\n\r\n")
     line, *headers = head.decode().split("\r\n")
     kind = next((one for one in headers if one.lower().startswith("content-type:")), "no body")
-    return f"{line.split(' ')[1]}, {kind.partition(': ')[2] or kind}" if body else f"{line}, empty"
+    status = line.split(" ")[1]
+    return f"{status}, {kind.partition(': ')[2] or kind}" if body else f"{status}, empty"

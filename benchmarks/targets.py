@@ -15,6 +15,11 @@ _SUM: Final = "one sum over the month/without/p50"
 # Well before a statement is given up.
 _EARLY_SECONDS: Final = 5.0
 _MIDDLE: Final = "doors-1000000-with"
+_SLOW: Final = {
+    "slow, a file of 10,000 rows": "7 slow readers of a file",
+    "slow, a file of 200 MB": "7 slow readers of 200 MB",
+    "dribble": "90 clients that dribble a header",
+}
 _GROWING: Final = ("page, first", "page, middle", "page, last", "callback, preset click", "summary")
 
 
@@ -68,6 +73,10 @@ def verdicts(figures: Figures) -> list[Verdict]:
         _verdict("8 writers: at most 25 % fewer executions/s with the rollup", _writes, figures),
         *(_drawn_soon(split, figures) for split in ("type", "workflow", "model")),
         _verdict("first visit, compressed: under 1.1 MB", _light, figures),
+        *(_is_answered_beside(attack, words, figures) for attack, words in _SLOW.items()),
+        _verdict("clients that dribble a header: closed within 15 s", _dribblers_leave, figures),
+        _verdict("a stopped database: every request a 503 within 15 s", _stopped, figures),
+        _verdict("clients that leave: memory within 5 %, files and sessions flat", _flat, figures),
     ]
 
 
@@ -186,3 +195,34 @@ def _light(figures: Figures) -> tuple[str, bool]:
         size for name, size in figures["browser"].items() if name.startswith("first visit/bytes/")
     )
     return f"{sent / 1e6:.2f} MB", sent < 1.1e6
+
+
+def _is_answered_beside(attack: str, words: str, figures: Figures) -> Verdict:
+    def judge(figures: Figures) -> tuple[str, bool]:
+        attacks = figures["attacks"]
+        ratio = attacks[f"{attack}/p95 ratio"]
+        failed = int(attacks[f"{attack}/refused"] + attacks[f"{attack}/errors"])
+        return f"p95 {times(ratio)} idle, {failed} not answered", failed == 0 and ratio <= 3
+
+    target = f"{words}: the lists of others are answered, p95 at most 3 × idle"
+    return _verdict(target, judge, figures)
+
+
+def _dribblers_leave(figures: Figures) -> tuple[str, bool]:
+    seconds = figures["attacks"]["dribble/closed after"]
+    return f"{seconds:.1f} s", seconds <= 15
+
+
+def _stopped(figures: Figures) -> tuple[str, bool]:
+    attacks = figures["attacks"]
+    longest, after = attacks["stopped/longest"], attacks["stopped/after"]
+    right = attacks["stopped/503"] == attacks["stopped/asked"] and after == 200
+    return f"the last after {longest:.1f} s", right and longest <= 15
+
+
+def _flat(figures: Figures) -> tuple[str, bool]:
+    attacks = figures["attacks"]
+    growth, files = attacks["aborted/growth"], int(attacks["aborted/files"])
+    sessions = int(attacks["aborted/sessions"])
+    words = f"memory {growth:+.1%}, files {files:+d}, sessions {sessions:+d}"
+    return words, growth <= 0.05 and files <= 5 and sessions <= 0
