@@ -75,6 +75,18 @@ class _Bounded(psycopg.Connection[Any]):
             ) from None
 
 
+class _Cursor(psycopg.ServerCursor[Any]):
+    """A cursor in the server that is closed on this side too where the server is gone."""
+
+    def close(self) -> None:
+        """Close the cursor; raises OperationalError where the server cannot be told."""
+        try:
+            super().close()
+        finally:
+            # What failed is the connection, which is closed by now: this time there is nobody to tell.
+            super().close()
+
+
 def conninfo_of(url: str) -> str:
     """Return ``url`` as libpq reads it; a ValueError says what to mend, and never a password."""
     conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
@@ -112,6 +124,7 @@ def connect(url: str) -> Engine:
         connection.execute(_SESSION)
         connection.autocommit = False
         connection.read_only = True
+        connection.server_cursor_factory = _Cursor
         return connection
 
     engine = create_engine(

@@ -1,5 +1,7 @@
 """The product's connection, to a real PostgreSQL that can be slow, gone, or sparing with rights."""
 
+import gc
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC
@@ -217,6 +219,28 @@ def test_an_answer_that_the_server_breaks_off_is_unavailable_and_the_next_one_is
     ):
         first_page(ledger)
     assert ids(first_page(ledger)) == ["2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("read", "read_on"), [(0, 0), (1, 0), (1500, 0), (0, 2500), (1, 2500), (1500, 2500)]
+)
+def test_a_file_whose_session_was_ended_leaves_no_cursor_open(
+    platform: Platform, read: int, read_on: int
+) -> None:
+    platform.account(1)
+    platform.runs([Run(str(number), NOON) for number in range(2500)])
+
+    def leave_in_the_middle() -> None:
+        with platform.ledger().export(VIEWER, UsageQuery(WORKSPACE, ALWAYS)) as export:
+            rows = iter(export.rows)
+            assert len(list(itertools.islice(rows, read))) == read
+            assert end_sessions(platform)
+            list(itertools.islice(rows, read_on))
+
+    with pytest.raises(UnavailableError):
+        leave_in_the_middle()
+    cursors = [found for found in gc.get_objects() if isinstance(found, psycopg.ServerCursor)]
+    assert all(cursor.closed for cursor in cursors)
 
 
 # Addresses.
