@@ -83,7 +83,7 @@ class _Cursor(psycopg.ServerCursor[Any]):
         try:
             super().close()
         finally:
-            # What failed is the connection, which is closed by now: this time there is nobody to tell.
+            # What failed is the connection, closed by now: this time there is nobody to tell.
             super().close()
 
 
