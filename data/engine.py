@@ -76,15 +76,12 @@ class _Bounded(psycopg.Connection[Any]):
 
 
 class _Cursor(psycopg.ServerCursor[Any]):
-    """A cursor in the server that is closed on this side too where the server is gone."""
+    """A cursor in the server, which is gone with its connection."""
 
-    def close(self) -> None:
-        """Close the cursor; raises OperationalError where the server cannot be told."""
-        try:
-            super().close()
-        finally:
-            # What failed is the connection, closed by now: this time there is nobody to tell.
-            super().close()
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is left to close; psycopg asks the server, which may be no more."""
+        return super().closed or self.connection.closed
 
 
 def conninfo_of(url: str) -> str:

@@ -79,6 +79,11 @@ def end_sessions(platform: Platform) -> int:
     return number
 
 
+def open_cursors() -> list[Any]:
+    found = [each for each in gc.get_objects() if isinstance(each, psycopg.ServerCursor)]
+    return [cursor for cursor in found if not cursor.closed]
+
+
 # Sessions.
 
 
@@ -239,8 +244,25 @@ def test_a_file_whose_session_was_ended_leaves_no_cursor_open(
 
     with pytest.raises(UnavailableError):
         leave_in_the_middle()
-    cursors = [found for found in gc.get_objects() if isinstance(found, psycopg.ServerCursor)]
-    assert all(cursor.closed for cursor in cursors)
+    assert not open_cursors()
+
+
+def test_a_file_whose_session_was_ended_before_its_first_row_leaves_no_cursor_open(
+    platform: Platform,
+) -> None:
+    ledger = filled(platform)
+
+    def end_before_the_rows(*args: Any) -> None:
+        if args[4].execution_options.get("yield_per"):
+            assert end_sessions(platform)
+
+    with (
+        listening(platform.reader, "before_cursor_execute", end_before_the_rows),
+        pytest.raises(UnavailableError),
+        ledger.export(VIEWER, UsageQuery(WORKSPACE, ALWAYS)),
+    ):
+        pytest.fail("a file without its session was opened")
+    assert not open_cursors()
 
 
 # Addresses.
