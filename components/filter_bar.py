@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from components import ids
 from components.aria import aria
+from components.state import unless_same
 from components.view import View
 from data.filters import DELETED, FILTER_PARAMS, LENGTH_AT_MOST, REPEATABLE_PARAMS
 from data.labels import DELETED_WORKFLOW, UsageType, told_apart, type_label
@@ -125,10 +126,16 @@ def values_of(filters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     }
 
 
-def show(view: View, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Let the controls stand as the answer's filters do; what is chosen is on offer."""
+def show(view: View, known: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the controls stand as the answer's filters do; what is chosen is on offer.
+
+    ``values`` are those that were asked with.
+    """
     return {
-        "values": values_of(view.filters),
+        "values": {
+            name: unless_same(value, values.get(name) or type(value)())
+            for name, value in values_of(view.filters).items()
+        },
         "options": {name: _with(known.get(name), view.filters.get(name, [])) for name in _OFFERED},
         "clear": not view.filters,
     }

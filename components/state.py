@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from dash import no_update
 from dash.exceptions import PreventUpdate
 
 from components import formats, ids
@@ -92,6 +93,14 @@ def search_of(asked: Mapping[str, list[str]], frame: Mapping[str, str]) -> str:
     """Write the query string of a question and of how the page is shown."""
     # What is no text is refused when it is read; here it must not get in the way.
     return f"?{urlencode({**asked, **frame}, doseq=True, errors='replace')}"
+
+
+def unless_same(value: object, asked: object) -> object:
+    """Return what a control has to show; nothing where it stood at that when it was ``asked``.
+
+    By now it may have been changed again, and stand for the next question.
+    """
+    return no_update if value == asked else value
 
 
 def stored(view: View) -> dict[str, Any]:

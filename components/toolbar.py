@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from components import formats, ids
 from components.aria import aria
 from components.buttons import button_group
+from components.state import unless_same
 from components.view import View
 from data.export import ROW_LIMIT
 from data.periods import FIRST_DAY, Preset
@@ -65,8 +66,11 @@ def layout(today: date, badge: Sequence[Component], export_button: Component) ->
     )
 
 
-def show(view: View) -> dict[str, Any]:
-    """Mark the preset, fill the picker, say how fresh the figures are and what a file can hold."""
+def show(view: View, days: tuple[Any, Any]) -> dict[str, Any]:
+    """Mark the preset, fill the picker, say how fresh the figures are and what a file can hold.
+
+    ``days`` are those that were asked with.
+    """
     first, last = formats.days_shown(view.window, view.zone)
     total = view.page.total
     hint = f"As of {formats.minute(view.page.account.as_of, view.zone)} {view.zone}"
@@ -76,7 +80,7 @@ def show(view: View) -> dict[str, Any]:
         "pressed": {
             preset.value: "true" if preset is view.window.preset else "false" for preset in Preset
         },
-        "start": first.isoformat(),
-        "end": last.isoformat(),
+        "start": unless_same(first.isoformat(), days[0]),
+        "end": unless_same(last.isoformat(), days[1]),
         "as_of": hint,
     }

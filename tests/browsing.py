@@ -210,7 +210,8 @@ class Screen:
                 return seen
             assert time.monotonic() < deadline, f"waited in vain; last seen: {seen}"
             assert "Something went wrong" not in seen.trouble, "a callback failed"
-            time.sleep(0.03)
+            # Looking takes the page's own time.
+            time.sleep(0.1)
 
     def shows(self, workspace_id: str, condition: Callable[[Seen], bool] | None = None) -> Seen:
         """Wait until the first page of the window on the screen is what the ledger says of it."""

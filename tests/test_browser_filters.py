@@ -169,11 +169,14 @@ def test_the_keyboard_chooses_two_together_and_takes_them_away(weeks: Weeks) -> 
     assert focused(tab) == "usage-filter-type"
     keyboard.press("Backspace")
     weeks.show({"trigger": ["webhook"]})
+    tab.asked.clear()
     for _ in range(3):
         keyboard.press("Tab")
     assert focused(tab) == "usage-clear-filters"
     keyboard.press("Enter")
     weeks.show({})
+    # Who only comes by a control has asked for nothing.
+    assert ["usage-table.data" in body for body in tab.asked] == [True, False]
 
 
 def test_any_of_several_values_will_do_and_deselecting_all_takes_them_away(weeks: Weeks) -> None:
