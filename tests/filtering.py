@@ -1,12 +1,14 @@
 """Executions of every kind in one workspace, filters to draw from, and what passes them."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, timedelta, tzinfo
+from functools import cache
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
 from data.filters import Filters
-from tests.platform import PAYER, Platform, Run, utc
+from tests.platform import PAYER, WORKSPACE, Platform, Run, rows_of, utc, walk
 
 START: Final = utc("2026-10-30")
 COSTS: Final = (
@@ -39,6 +41,20 @@ _RUNS: Final = [
 ]
 
 
+Rows = Callable[..., list[dict[str, Any]]]
+
+
+def rows_in_store(platform: Platform) -> Rows:
+    """Return a function that gives all rows of a workspace, read once for each zone."""
+
+    @cache
+    def rows(zone: tzinfo = UTC, workspace_id: str = WORKSPACE) -> list[dict[str, Any]]:
+        pages = walk(platform.ledger(zone), workspace_id)
+        return [row for page in pages for row in rows_of(page)]
+
+    return rows
+
+
 def fill(platform: Platform) -> Platform:
     """Put in 160 executions of two months, over the limit in both, beside another workspace."""
     platform.clear()
@@ -68,9 +84,7 @@ some_filters: Final = st.fixed_dictionaries(
             name: st.lists(st.sampled_from(words), min_size=1, max_size=3, unique=True)
             for name, words in OPTIONS.items()
         },
-        "q": st.sampled_from(
-            ["invoice", "100%", "d_r", "ÄRG", "DELETED", "n-run-01", "%", "zz"]
-        ).map(lambda word: [word]),
+        "q": st.sampled_from(_TEXTS).map(lambda word: [word]),
         "min_cost_usd": st.sampled_from([["0"], ["0.5"], ["0.500"], ["3"]]),
     },
 ).map(Filters.parse)

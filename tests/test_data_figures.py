@@ -18,8 +18,8 @@ from data.periods import Span, Window, billing_period
 from data.query import Split, UsageQuery
 from data.steps import Unit
 from data.sums import Sums
-from tests.filtering import START, fill, passes, some_filters
-from tests.platform import ALWAYS, PAYER, VIEWER, WORKSPACE, Platform, Run, rows_of, utc, walk
+from tests.filtering import START, Rows, fill, passes, rows_in_store, some_filters
+from tests.platform import ALWAYS, PAYER, VIEWER, WORKSPACE, Platform, Run, rows_of, utc
 
 END: Final = START + timedelta(days=6)
 ZONES: Final = [UTC, ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/Havana")]
@@ -29,6 +29,11 @@ RUNNING: Final = {"running", "pending"}
 @pytest.fixture(scope="module")
 def shelf(any_stage: Platform) -> Platform:
     return fill(any_stage)
+
+
+@pytest.fixture(scope="module")
+def rows(shelf: Platform) -> Rows:
+    return rows_in_store(shelf)
 
 
 instants: Final = st.one_of(
@@ -68,10 +73,10 @@ def rows_in(rows: Sequence[dict[str, Any]], span: Span) -> list[dict[str, Any]]:
     zone=st.sampled_from(ZONES),
 )
 def test_sums_steps_and_splits_are_those_of_the_rows(
-    shelf: Platform, filters: Filters, window: Window, split: Split, zone: ZoneInfo
+    shelf: Platform, rows: Rows, *, filters: Filters, window: Window, split: Split, zone: ZoneInfo
 ) -> None:
     ledger = shelf.ledger(zone)
-    everything = [row for page in walk(ledger) for row in rows_of(page)]
+    everything = rows(zone)
     expected = [row for row in everything if passes(row, filters)]
     figures = ledger.figures(Viewer(PAYER), UsageQuery(WORKSPACE, window, filters=filters), split)
     assert figures.sums == added(rows_in(expected, window))
@@ -86,15 +91,14 @@ def test_sums_steps_and_splits_are_those_of_the_rows(
     if split is not Split.TYPE:
         for place, step in enumerate(figures.by_step):
             assert sum((share.costs[place] for share in figures.shares), Decimal(0)) == step.cost
-    _check_running(shelf, figures, zone)
+    _check_running(rows, figures, zone)
 
 
-def _check_running(shelf: Platform, figures: Figures, zone: ZoneInfo) -> None:
+def _check_running(rows: Rows, figures: Figures, zone: ZoneInfo) -> None:
     of_account = [
         (row["started_at"], row["cost"] or Decimal(0))
         for workspace in (WORKSPACE, "sibling")
-        for page in walk(shelf.ledger(zone), workspace)
-        for row in rows_of(page)
+        for row in rows(zone, workspace)
     ]
     for running in figures.running:
         assert [at for at, _ in running.points] == sorted(at for at, _ in running.points)

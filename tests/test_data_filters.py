@@ -8,16 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import BadRequestError
-from data.filters import NO_FILTERS, Filters
+from data.filters import Filters
 from data.paging import Cursor, Direction
 from data.query import UsageQuery
-from tests.filtering import OPTIONS, fill, passes, some_filters
+from tests.filtering import OPTIONS, Rows, fill, passes, rows_in_store, some_filters
 from tests.platform import ALWAYS, VIEWER, WORKSPACE, Platform, labels, rows_of
 
 
 @pytest.fixture(scope="module")
 def shelf(any_stage: Platform) -> Platform:
     return fill(any_stage)
+
+
+@pytest.fixture(scope="module")
+def rows(shelf: Platform) -> Rows:
+    return rows_in_store(shelf)
 
 
 def filters_of(**params: list[str]) -> Filters:
@@ -27,13 +32,10 @@ def filters_of(**params: list[str]) -> Filters:
 @settings(max_examples=40, deadline=None)
 @given(filters=some_filters, limit=st.sampled_from([7, 100]))
 def test_pages_hold_the_rows_that_pass_with_their_own_types(
-    shelf: Platform, filters: Filters, limit: int
+    shelf: Platform, rows: Rows, filters: Filters, limit: int
 ) -> None:
     ledger = shelf.ledger()
-    everything: list[dict[str, Any]] = []
-    for page in _pages(shelf, NO_FILTERS, 100):
-        everything += rows_of(page)
-    expected = [row for row in everything if passes(row, filters)]
+    expected = [row for row in rows() if passes(row, filters)]
     found: list[dict[str, Any]] = []
     for page in _pages(shelf, filters, limit):
         assert (page.newer, page.total) == (len(found), len(expected))
