@@ -19,7 +19,7 @@ test: $(VENV)/.test tools  ## The whole suite: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 # SIZES="10000 1000000" ONLY="doors peers" ROLLUP=without SECONDS_OF_LOAD=10 OUT=there KEEP=home
 bench: $(BENCH)/.done  ## Measure everything and write docs/performance.md; takes an hour or more
@@ -45,8 +45,8 @@ UNSERVED := urllib3
 COMPILE := $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
 	--no-header --python-version 3.11
 
-lock:  ## Choose newer versions within pyproject.toml's bounds
-	$(PIP) install uv
+lock: $(VENV)/.test  ## Choose newer versions within pyproject.toml's bounds
+	echo uv | $(COMPILE) --no-annotate - -o requirements-uv.txt
 	$(COMPILE) --group test pyproject.toml -o requirements-test.txt
 	sed -n '/^$(UNSERVED)==/d; s/^\([^ ]*==[^\\]*\).*/\1/p' requirements-test.txt > $(VENV)/tested.txt
 	$(COMPILE) -c $(VENV)/tested.txt pyproject.toml -o requirements.txt
@@ -63,14 +63,16 @@ $(VENV)/.run: $(VENV)/bin/python requirements.txt
 	@$(PIP) install --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/bin/python requirements-test.txt
+# pip needs a minute for what uv does in seconds.
+$(VENV)/.test: $(VENV)/bin/python requirements-uv.txt requirements-test.txt
 	@echo "Installing the locked test requirements into $(VENV) ..."
-	@$(PIP) install --no-deps --require-hashes -r requirements-test.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements-uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-test.txt
 	@touch $@ $(VENV)/.run
 
 # A place of its own: what the product is compared with must not meet the tests.
-$(BENCH)/.done: requirements-bench.txt
+$(BENCH)/.done: requirements-bench.txt $(VENV)/.test
 	@$(PYTHON) -m venv $(BENCH)
 	@echo "Installing the locked bench requirements into $(BENCH) ..."
-	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --no-deps --require-hashes -r $<
 	@touch $@
