@@ -59,13 +59,13 @@ def usage_series(figures: Figures, split: Split, settings: Settings) -> models.U
         if figures.running_total is None
         else [
             models.RunningMonth(
-                month=f"{running.period.month:%Y-%m}",
+                month=f"{of_period.period.month:%Y-%m}",
                 points=[
                     models.RunningTotal(at=rfc3339(at), usd=plain(total))
-                    for at, total in running.points
+                    for at, total in of_period.points
                 ],
             )
-            for running in figures.running
+            for of_period in figures.running_totals
         ],
     )
 
@@ -78,7 +78,7 @@ def _sums(sums: Sums) -> dict[str, Any]:
         "included_usd": plain(sums.included),
         "on_demand_usd": plain(sums.on_demand),
         "unknown": sums.unknown,
-        "running": sums.running,
+        "unfinished": sums.unfinished,
     }
 
 

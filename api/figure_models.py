@@ -10,7 +10,10 @@ from data.steps import Unit
 
 Unfinished = Annotated[
     int,
-    Field(description="Executions whose status is running or pending; their cost so far counts."),
+    Field(
+        description="Executions whose status is running, pending, paused or redacting; "
+        "their cost so far counts."
+    ),
 ]
 
 
@@ -36,7 +39,7 @@ class Sums(Model):
 class SpanSums(Sums):
     """The sums of a span of time."""
 
-    running: Unfinished
+    unfinished: Unfinished
     from_: Instant = Field(alias="from")
     to: Instant
 
@@ -52,7 +55,7 @@ class UsageSummary(Sums, Answer):
     running_total_usd: Dollars | None = Field(
         description="The payer's total of that billing period; told to the payer only."
     )
-    running: Unfinished
+    unfinished: Unfinished
     previous: SpanSums | None = Field(
         description="The same filters over the window before; null where there is no earlier data."
     )

@@ -60,7 +60,7 @@ def legend(figures: Figures) -> list[Component]:
             _key("Included", "usage-key"),
             _key("On-Demand", "usage-key usage-key-ondemand"),
         ]
-    if figures.running:
+    if figures.running_totals:
         keys.append(_key("Running total", "usage-key usage-key-line"))
         if figures.account.limit is not None:
             keys.append(_key("Limit", "usage-key usage-key-limit"))
@@ -119,7 +119,7 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
             ("On-Demand", on_demand, figures.sums.on_demand),
         ]
     columns.append(("Cost", [sums.cost for sums in figures.by_step], figures.sums.cost))
-    running = figures.running_by_step if figures.running else []
+    running_totals = figures.running_total_by_step if figures.running_totals else []
     rows = [
         html.Tr(
             [
@@ -129,7 +129,7 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
                 ),
                 *(_dollars(costs[place]) for _, costs, _ in columns),
                 html.Td(formats.count(figures.by_step[place].executions)),
-                *(_dollars(total) for total in running[place : place + 1]),
+                *(_dollars(total) for total in running_totals[place : place + 1]),
             ]
         )
         for place, step in enumerate(figures.steps)
@@ -138,10 +138,10 @@ def _table(figures: Figures, settings: Settings, searches: Sequence[str]) -> Com
         html.Th("Total", scope="row"),
         *(_dollars(total) for _, _, total in columns),
         html.Td(formats.count(figures.sums.executions)),
-        *([html.Td()] if running else []),
+        *([html.Td()] if running_totals else []),
     ]
     names = [figures.unit.title(), *(name for name, _, _ in columns), "Executions"]
-    names += ["Running total"] if running else []
+    names += ["Running total"] if running_totals else []
     heads: list[Any] = [html.Th(name, scope="col", title=name) for name in names]
     return html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows), html.Tfoot(html.Tr(total))])
 

@@ -36,7 +36,7 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
     steps, unit = figures.steps, figures.unit
     if not steps:
         return None
-    upper = bool(figures.running)
+    upper = bool(figures.running_totals)
     spans = [_place(step, unit, zone) for step in steps]
     data = picture_bars.bars(figures, spans, zone, searches)
     filtered = ", as filtered" if figures.filtered else ""
@@ -50,7 +50,7 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
     if not dearest:
         axes["yaxis"]["range"] = [0, _TOP_OF_NOTHING]
     if upper:
-        data += picture_marks.running(figures, shapes, notes)
+        data += picture_marks.running_totals(figures, shapes, notes)
         notes.append(_title("Running total of the account, per month", UPPER[1], left))
         axes["yaxis2"] = _axis(UPPER, top) | {"range": [0, top]}
     data += picture_marks.crossings(figures, zone, shapes, notes, upper=upper)

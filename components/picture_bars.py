@@ -122,8 +122,10 @@ def _hover(figures: Figures, labels: Sequence[str], place: int, zone: tzinfo) ->
     ]
     parts = parts or [("Included", sums.included), ("On-Demand", sums.on_demand)]
     lines = [f"{name} {formats.total_dollars(cost)}" for name, cost in parts]
-    running = figures.running_by_step[place]
-    after = [] if running is None else [f"Running total {formats.total_dollars(running)}"]
+    running_total = figures.running_total_by_step[place]
+    after = (
+        [] if running_total is None else [f"Running total {formats.total_dollars(running_total)}"]
+    )
     return "<br>".join(
         [
             f"<b>{name_of(step, figures.unit, zone)}</b>",

@@ -28,7 +28,7 @@ def at(instant: datetime) -> str:
 
 def top_of(figures: Figures) -> float:
     """Return how many dollars the axis goes up to."""
-    totals = [total for running in figures.running for _, total in running.points]
+    totals = [total for of_month in figures.running_totals for _, total in of_month.points]
     most, limit = max(totals, default=Decimal(0)), figures.account.limit
     with exact():
         if limit is not None and limit <= most * _LIMIT_SHOWN_UP_TO:
@@ -36,20 +36,20 @@ def top_of(figures: Figures) -> float:
         return float(most * _ROOM_ABOVE) or 1.0
 
 
-def running(
+def running_totals(
     figures: Figures, shapes: list[dict[str, Any]], notes: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the line of the running total, which starts anew with each month, and the limit's."""
     x: list[str | None] = []
     y: list[float | None] = []
-    for number, of_month in enumerate(figures.running):
+    for number, of_month in enumerate(figures.running_totals):
         if number:
             x.append(None)
             y.append(None)
             month, start = of_month.period.month, at(of_month.period.start)
             shapes.append(_down(start, UPPER[0], UPPER[1], "--usage-control"))
             text = f" {month.day} {month:%b}: starts at $0"
-            if len(figures.running) <= _MONTHS_NAMED:
+            if len(figures.running_totals) <= _MONTHS_NAMED:
                 notes.append(note(start, 1, text, side="left"))
         x += [at(instant) for instant, _ in of_month.points]
         y += [float(total) for _, total in of_month.points]

@@ -61,9 +61,9 @@ def _notes(sums: Sums, unfinished: str) -> list[Component]:
         reason = "The cost of these executions was not recorded; it counts as 0 in the sums"
         text = f"{formats.count(sums.unknown)} unknown"
         notes.append(html.Span(text, className="usage-remark", title=reason))
-    if sums.running:
-        reason = "Show these executions: they are running or pending; their cost so far is counted"
-        text = f"{formats.count(sums.running)} unfinished"
+    if sums.unfinished:
+        reason = "Show these executions: they have not finished; their cost so far is counted"
+        text = f"{formats.count(sums.unfinished)} unfinished"
         notes.append(dcc.Link(text, href=unfinished, className="usage-remark", title=reason))
     return notes
 

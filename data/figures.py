@@ -34,7 +34,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningTotals:
     """The account's running total in one billing period: dollars at ascending instants."""
 
     period: BillingPeriod
@@ -57,8 +57,8 @@ class Figures:
     workspace's executions began; both are None where that was not before the window.
     ``crossings`` are the account's in the window. ``crossing`` and ``running_total`` (of the
     account, in full dollars) are those of ``period``, the billing period that holds the window's
-    last instant. The total is None, and ``running`` is empty, for viewers to whom they would tell
-    of other people's workspaces.
+    last instant. The total is None, and ``running_totals`` is empty, for viewers to whom they
+    would tell of other people's workspaces.
     """
 
     account: Account
@@ -75,7 +75,7 @@ class Figures:
     period: BillingPeriod | None
     crossing: Crossing | None
     running_total: Decimal | None
-    running: Sequence[Running]
+    running_totals: Sequence[RunningTotals]
 
     @cached_property
     def sums(self) -> Sums:
@@ -83,10 +83,13 @@ class Figures:
         return together(self.by_step)
 
     @cached_property
-    def running_by_step(self) -> Sequence[Decimal | None]:
+    def running_total_by_step(self) -> Sequence[Decimal | None]:
         """The account's running total at the end of each step; None where it is not told."""
         return [
-            next((each.after(step) for each in self.running if step.start in each.period), None)
+            next(
+                (each.after(step) for each in self.running_totals if step.start in each.period),
+                None,
+            )
             for step in self.steps
         ]
 
@@ -122,10 +125,12 @@ def figures_of(
     selection = Selection(query.workspace_id, window, query.filters, tuple(found.values()))
     spans = [previous, *steps] if previous and earliest else steps
     sums = sums_by(totals, selection, spans)
-    running: list[Running] = []
+    running_totals: list[RunningTotals] = []
     running_total = None
     if tells_totals and last:
-        running, running_total = _running(totals, account, last, steps if drawn else [], zone)
+        running_totals, running_total = _running_totals(
+            totals, account, last, steps if drawn else [], zone
+        )
     return Figures(
         account=account,
         window=window,
@@ -144,7 +149,7 @@ def figures_of(
         period=last,
         crossing=found.get(last) if last else None,
         running_total=running_total,
-        running=running,
+        running_totals=running_totals,
     )
 
 
@@ -159,22 +164,22 @@ def _earlier(
     return earliest, extent_of(totals.connection, query.workspace_id, previous)
 
 
-def _running(
+def _running_totals(
     totals: Totals, account: Account, last: BillingPeriod, steps: Sequence[Span], zone: tzinfo
-) -> tuple[list[Running], Decimal]:
+) -> tuple[list[RunningTotals], Decimal]:
     """Add up the account's costs along ``steps``, and all of those in the period ``last``."""
     edges_of = _edges(account, last, steps, zone)
     spans = [Span(*ends) for edges in edges_of.values() for ends in pairwise(edges)]
     costs = iter(totals.by_span(account.workspace_ids, spans, "cost")["cost"])
-    running, total = [], ZERO
+    found, total = [], ZERO
     with exact():
         for period, edges in edges_of.items():
             sums = accumulate((next(costs) for _ in edges[1:]), initial=ZERO)
             points = [(edge, trimmed(spent)) for edge, spent in zip(edges, sums, strict=True)]
             total = points[-1][1]
             if shown := [point for point in points if _is_shown(point[0], account, steps)]:
-                running.append(Running(period, shown))
-    return running, total
+                found.append(RunningTotals(period, shown))
+    return found, total
 
 
 def _is_shown(instant: datetime, account: Account, steps: Sequence[Span]) -> bool:

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Final
 
 DELETED_WORKFLOW: Final = "Deleted workflow"
-# The statuses of executions whose cost may still grow.
-UNFINISHED: Final = ("running", "pending")
+# The statuses of executions whose cost and Type may still change.
+UNFINISHED: Final = ("running", "pending", "paused", "redacting")
 OTHER: Final = "Other"
 BASE_AND_TOOLS: Final = "Base and tools"
 

@@ -21,7 +21,7 @@ from data.selection import Selection, since
 from data.totals import OF_EXECUTION, Totals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_MEASURES: Final = ("executions", "unknown", "running", "tokens", "cost")
+_MEASURES: Final = ("executions", "unknown", "unfinished", "tokens", "cost")
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Sums:
     """The sums of some executions, in dollars where not counted.
 
     ``cost`` is ``included`` plus ``on_demand``; ``unknown`` counts the costs that are not known and
-    count as 0, ``running`` the executions that have not ended.
+    count as 0, ``unfinished`` the executions that have not ended.
     """
 
     executions: int = 0
     unknown: int = 0
-    running: int = 0
+    unfinished: int = 0
     tokens: int = 0
     cost: Decimal = ZERO
     on_demand: Decimal = ZERO
@@ -50,7 +50,7 @@ class Sums:
             return Sums(
                 self.executions + other.executions,
                 self.unknown + other.unknown,
-                self.running + other.running,
+                self.unfinished + other.unfinished,
                 self.tokens + other.tokens,
                 trimmed(self.cost + other.cost),
                 trimmed(self.on_demand + other.on_demand),
@@ -138,7 +138,7 @@ def _one_by_one(totals: Totals, selection: Selection, spans: Sequence[Span]) -> 
         by_start[edges[row.place - 1]] = Sums(
             int(row.executions),
             int(row.unknown),
-            int(row.running),
+            int(row.unfinished),
             int(row.tokens),
             trimmed(row.cost),
             trimmed(row.on_demand),

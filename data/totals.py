@@ -44,7 +44,7 @@ def _of_execution(cost: str, status: ColumnElement[Any]) -> dict[str, ColumnElem
     return {
         "executions": literal_column("1", Integer),
         "unknown": cast(total.is_(None), Integer),
-        "running": cast(func.coalesce(status.in_(UNFINISHED), false()), Integer),
+        "unfinished": cast(func.coalesce(status.in_(UNFINISHED), false()), Integer),
         "tokens": func.coalesce(literal_column(tokens_of(cost), Numeric), ZERO),
         "cost": func.coalesce(total, ZERO),
     }
@@ -95,7 +95,7 @@ class Totals:
         """Sum the executions of some workspaces in each of ``spans``, which may not overlap.
 
         Returns a row per span, in their order, with a column for each of ``measures``:
-        ``executions``, ``unknown``, ``running``, ``tokens`` (int) or ``cost`` (Decimal dollars),
+        ``executions``, ``unknown``, ``unfinished``, ``tokens`` (int) or ``cost`` (Decimal dollars),
         what is unknown as 0; dtype ``object``.
         """
         order = sorted(range(len(spans)), key=lambda place: (spans[place].start, spans[place].end))

@@ -26,8 +26,11 @@ OPTIONS: Final[dict[str, list[str]]] = {
     "model": ["gpt-4o", "o4-mini", "solo", "none"],
     "trigger": ["api", "chat", "schedule", "webhook"],
     "type": ["included", "on_demand"],
-    "status": ["completed", "failed", "running", "pending"],
+    "status": ["completed", "failed", "running", "pending", "paused"],
 }
+_STATUSES: Final = (
+    *("completed", "failed", "running", "pending", "cancelled", "paused", "redacting"),
+)
 _RUNS: Final = [
     Run(
         f"run-{place:03}",
@@ -35,7 +38,7 @@ _RUNS: Final = [
         COSTS[place % len(COSTS)],
         workflow=(*NAMES, None)[place % 4],
         trigger=("api", "chat", "schedule")[place % 3],
-        status=("completed", "failed", "running", "pending", "cancelled")[place % 5],
+        status=_STATUSES[place % len(_STATUSES)],
     )
     for place in range(160)
 ]

@@ -60,7 +60,7 @@ def test_series_summary_list_and_export_agree_to_the_last_digit(
     assert Decimal(summary["cost_usd"]) == total(row["Cost (USD)"] or 0 for row in written)
     assert Decimal(summary["on_demand_usd"]) == total(row["on_demand_usd"] or 0 for row in rows)
     assert summary["tokens"] == sum(row["tokens"] or 0 for row in rows)
-    for name in ("executions", "tokens", "unknown", "running"):
+    for name in ("executions", "tokens", "unknown", "unfinished"):
         assert sum(step[name] for step in series["steps"]) == summary[name]
     for name in ("cost_usd", "included_usd", "on_demand_usd"):
         assert total(step[name] for step in series["steps"]) == Decimal(summary[name])

@@ -343,7 +343,9 @@ def test_the_count_of_unfinished_executions_leads_to_them(tab: Tab) -> None:
     count = int(link.inner_text().removesuffix(" unfinished"))
     assert count > 0
     link.click()
-    seen = tab.until(lambda seen: seen.filters == {"status": ["pending", "running"]})
+    seen = tab.until(
+        lambda seen: seen.filters == {"status": ["paused", "pending", "redacting", "running"]}
+    )
     assert len(tab.shows(FINANCE).rows) == count
     assert seen.pressed == ["usage-preset-7d"]
     tab.page.go_back()

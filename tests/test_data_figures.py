@@ -23,7 +23,7 @@ from tests.platform import ALWAYS, PAYER, VIEWER, WORKSPACE, Platform, Run, rows
 
 END: Final = START + timedelta(days=6)
 ZONES: Final = [UTC, ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/Havana")]
-RUNNING: Final = {"running", "pending"}
+UNFINISHED: Final = {"running", "pending", "paused", "redacting"}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def added(rows: Iterable[dict[str, Any]]) -> Sums:
     return Sums(
         executions=len(found),
         unknown=sum(row["cost"] is None for row in found),
-        running=sum(row["status"] in RUNNING for row in found),
+        unfinished=sum(row["status"] in UNFINISHED for row in found),
         tokens=sum(row["tokens"] or 0 for row in found),
         cost=sum((row["cost"] or Decimal(0) for row in found), Decimal(0)),
         on_demand=sum((row["on_demand"] or Decimal(0) for row in found), Decimal(0)),
@@ -91,28 +91,30 @@ def test_sums_steps_and_splits_are_those_of_the_rows(
     if split is not Split.TYPE:
         for place, step in enumerate(figures.by_step):
             assert sum((share.costs[place] for share in figures.shares), Decimal(0)) == step.cost
-    _check_running(rows, figures, zone)
+    _check_running_totals(rows, figures, zone)
 
 
-def _check_running(rows: Rows, figures: Figures, zone: ZoneInfo) -> None:
+def _check_running_totals(rows: Rows, figures: Figures, zone: ZoneInfo) -> None:
     of_account = [
         (row["started_at"], row["cost"] or Decimal(0))
         for workspace in (WORKSPACE, "sibling")
         for row in rows(zone, workspace)
     ]
-    for running in figures.running:
-        assert [at for at, _ in running.points] == sorted(at for at, _ in running.points)
-        for at, total in running.points:
+    for of_period in figures.running_totals:
+        assert [at for at, _ in of_period.points] == sorted(at for at, _ in of_period.points)
+        for at, total in of_period.points:
             spent = [
-                cost for started_at, cost in of_account if running.period.start <= started_at < at
+                cost for started_at, cost in of_account if of_period.period.start <= started_at < at
             ]
             assert total == sum(spent, Decimal(0))
-    for step, told in zip(figures.steps, figures.running_by_step, strict=True):
+    for step, told in zip(figures.steps, figures.running_total_by_step, strict=True):
         if told is not None:
             period = billing_period(step.start, zone)
             spent = [cost for at, cost in of_account if period.start <= at < step.end]
             assert told == sum(spent, Decimal(0))
-    assert bool(figures.running) == any(told is not None for told in figures.running_by_step)
+    assert bool(figures.running_totals) == any(
+        told is not None for told in figures.running_total_by_step
+    )
     if figures.period:
         spent = [cost for at, cost in of_account if at in figures.period]
         assert figures.running_total == sum(spent, Decimal(0))
@@ -191,9 +193,9 @@ def test_a_split_tells_the_dearest_from_the_rest(platform: Platform) -> None:
 
 def test_the_running_total_is_told_to_the_payer_alone(shelf: Platform) -> None:
     query = UsageQuery(WORKSPACE, Window(START, END))
-    assert shelf.ledger().figures(Viewer(PAYER), query).running
-    assert shelf.ledger(scope="workspace").figures(VIEWER, query).running
-    assert shelf.ledger().figures(VIEWER, query).running == []
+    assert shelf.ledger().figures(Viewer(PAYER), query).running_totals
+    assert shelf.ledger(scope="workspace").figures(VIEWER, query).running_totals
+    assert shelf.ledger().figures(VIEWER, query).running_totals == []
     assert shelf.ledger().figures(VIEWER, query).running_total is None
     assert len(shelf.ledger().figures(VIEWER, query).crossings) == 2
 
@@ -205,8 +207,8 @@ def test_nothing_is_told_of_what_has_not_happened_yet(platform: Platform) -> Non
     month = billing_period(now, UTC)
     query = UsageQuery(WORKSPACE, Window(month.start, month.end))
     figures = platform.ledger(scope="workspace").figures(VIEWER, query)
-    assert figures.running[-1].points[-1][0] == figures.account.as_of
-    assert figures.running[-1].points[-1][1] == 1
+    assert figures.running_totals[-1].points[-1][0] == figures.account.as_of
+    assert figures.running_totals[-1].points[-1][1] == 1
     assert figures.steps[-1].end == month.end
 
 

@@ -16,7 +16,7 @@ from data import rollup
 from data.engine import connect, snapshot
 from data.errors import UnavailableError, UsageError
 from data.periods import Span
-from data.rollup import sessions
+from data.rollup import sessions, trust
 from data.rollup.tables import FOLDED, metadata
 from data.rollup.triggers import NAMES
 from data.rollup.trust import is_trusted
@@ -347,7 +347,7 @@ BREAK: Final = {
 def test_a_wrong_sum_is_found_and_put_right(rolled: Platform, table: str, harm: str) -> None:
     fill(rolled)
     rollup.compact(rolled.url)
-    measures = "executions, unknown, running, tokens, cost"
+    measures = "executions, unknown, unfinished, tokens, cost"
     rolled.sql(BREAK[harm].format(table=table, name="x", at="start", measures=measures))
     assert rollup.verify(rolled.url).wrong == 1
     assert_agrees(rolled)
@@ -794,6 +794,23 @@ def test_a_platform_that_gains_and_loses_columns_is_written_on(rolled_apart: Pla
             writer.execute(f"UPDATE {TABLE} SET cost = '{{\"total\": 4}}' WHERE id = '1'")
         writer.execute(f"UPDATE {TABLE} SET status = NULL WHERE id = '2'")
     rollup.verify(rolled_apart.url)
+    assert_agrees(rolled_apart)
+
+
+def test_the_rollup_of_an_older_version_is_not_read_and_install_makes_it_fit(
+    rolled_apart: Platform,
+) -> None:
+    fill(rolled_apart)
+    for table in ("minute", "hour", "by_workflow", "by_model"):
+        rolled_apart.sql(f"ALTER TABLE usage.{table} RENAME unfinished TO running")
+    with psycopg.connect(rolled_apart.url, autocommit=True) as connection:
+        said = connection.execute(f"SELECT {trust.COMMENT}").fetchone()
+        assert said
+        older = said[0].replace(f"rollup {trust.VERSION}", f"rollup {trust.VERSION - 1}")
+        assert older != said[0]
+        connection.execute(f"COMMENT ON TABLE usage.change IS '{older}'")
+    assert asks_the_executions(rolled_apart)
+    assert rollup.install(rolled_apart.url)
     assert_agrees(rolled_apart)
 
 

@@ -34,7 +34,7 @@ MOMENTS: Final = (
 )
 # Each writer has rows, workspaces and workflows of its own, so that none waits for another.
 WRITERS: Final = ("a", "b")
-STATUSES: Final = ("running", "pending", "completed", "failed")
+STATUSES: Final = ("running", "pending", "paused", "redacting", "completed", "failed")
 COLUMNS: Final = "id, execution_id, level, trigger, started_at, workspace_id, status, cost"
 INSERT: Final = f"""
     INSERT INTO workflow_execution_logs ({COLUMNS}, workflow_id)

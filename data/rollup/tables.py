@@ -14,7 +14,7 @@ from data.schema import UtcTimestamp
 
 SCHEMA: Final = "usage"
 # What is counted and added up; tokens and cost (dollars) are exact, unknown ones count as 0.
-MEASURES: Final = ("executions", "unknown", "running", "tokens", "cost")
+MEASURES: Final = ("executions", "unknown", "unfinished", "tokens", "cost")
 
 metadata = MetaData(schema=SCHEMA)
 

@@ -46,11 +46,11 @@ def cells_of(rows: str) -> str:
             OFFSET 0 -- or the total would be read anew wherever it is named
         ) AS known
         CROSS JOIN LATERAL (
-            SELECT model, executions, unknown, running, tokens,
+            SELECT model, executions, unknown, unfinished, tokens,
                 CASE model WHEN '' THEN cost - coalesce(sum(part) OVER (), 0) ELSE part END AS cost
             FROM (
                 SELECT '' AS model, 1 AS executions, (total IS NULL)::int AS unknown,
-                    coalesce(status IN {UNFINISHED}, false)::int AS running,
+                    coalesce(status IN {UNFINISHED}, false)::int AS unfinished,
                     coalesce({tokens_of("written")}, 0) AS tokens,
                     coalesce(total, 0) AS cost, NULL AS part
                 UNION ALL

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from data.rollup.tables import SCHEMA, metadata
 from data.rollup.triggers import COLUMNS, NAMES, PREFIX, TABLE, bodies
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _OURS: Final = f"Usage Ledger rollup {VERSION}"
 WHOLE: Final = f"{_OURS}: whole, "
