@@ -14,6 +14,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
     InternalError,
+    NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
@@ -176,8 +177,9 @@ def _told(failure: DBAPIError) -> Exception:
             "Choose a shorter window, or try again.",
             code="database_timeout",
         )
-    # That a snapshot has idled for too long is an internal error by its number.
-    if isinstance(failure, OperationalError | InterfaceError | InternalError):
+    # That a snapshot has idled for too long is an internal error by its number; that a column has
+    # changed since a statement was prepared is nothing supported, once on each connection.
+    if isinstance(failure, OperationalError | InterfaceError | InternalError | NotSupportedError):
         return _unreachable(failure)
     if not isinstance(failure, ProgrammingError) or not isinstance(cause, psycopg.Error):
         return failure
@@ -190,6 +192,11 @@ def _told(failure: DBAPIError) -> Exception:
     return UnavailableError(
         f"The database cannot be read as it is set up: {reason}.", code="database_unreadable"
     )
+
+
+def let_idle(connection: Connection) -> None:
+    """Let the snapshot wait for whoever takes a file slowly, longer than an answer may last."""
+    connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '660s'"))
 
 
 def row_within(connection: Connection, seconds: int, question: Select[Any]) -> Row[Any] | None:

@@ -16,7 +16,7 @@ from data.allowance import Crossing, classify
 from data.choice import STANDARD, ExportChoice
 from data.crossings import Crossings
 from data.detail import Detail
-from data.engine import snapshot
+from data.engine import let_idle, snapshot
 from data.executions import (
     NEWEST_FIRST,
     extent_of,
@@ -205,6 +205,7 @@ class Ledger:
     ) -> Iterator[Export]:
         """Open the newest rows of the window for export, whatever page ``query`` asks for."""
         with self._file_turn(viewer), snapshot(self._engine) as connection:
+            let_idle(connection)
             account = account_of(connection, viewer, query.workspace_id, self._scope)
             totals = self._totals(connection)
             selection = self._selection(totals, account, query, labelled=choice.labelled)

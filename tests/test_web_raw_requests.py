@@ -239,6 +239,11 @@ def _undated(answer: bytes) -> bytes:
         (b"POST /api/x HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", 413, "body_too_large"),
         (b"GET /api/" + b"x" * 8200 + b" HTTP/1.1\r\n\r\n", 414, "address_too_long"),
         (b"GET /api/" + b"x" * 50_000, 414, "address_too_long"),
+        (b"\r\n\r\nGET /api/" + b"x" * 8200 + b" HTTP/1.1\r\n\r\n", 414, "address_too_long"),
+        (
+            b"POST /api/x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2000000\r\n\r\n",
+            *(413, "body_too_large"),
+        ),
         (b"GET /api/ HTTP/1.1\r\nA: " + b"x" * 40_000 + b"\r\n\r\n", 431, "headers_too_large"),
         (b"POST /api/ HTTP/1.1\r\nTransfer-Encoding: br\r\n\r\n", 501, "encoding_unknown"),
     ],
@@ -264,6 +269,13 @@ def test_a_person_is_told_in_a_sentence(server: Served) -> None:
     head, _, body = sent(server.port, request).partition(b"\r\n\r\n")
     assert b"Content-Type: text/plain; charset=utf-8" in head
     assert body == b"The address is too long: some 8,000 characters fit. Send fewer filters.\n"
+
+
+def test_who_expects_to_be_asked_for_a_body_that_there_is_not_is_answered(server: Served) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nExpect: 100-continue\r\n\r\n"
+    answer = sent(server.port, request)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"\r\n\r\nok\n")
 
 
 def test_a_question_goes_on_after_a_refused_one(server: Served) -> None:

@@ -63,8 +63,11 @@ def busy(cluster: str) -> Iterator[Platform]:
 
 
 @contextmanager
-def serving_platform(platform: Platform, processes: int = 1) -> Iterator[Served]:
+def serving_platform(
+    platform: Platform, processes: int = 1, host: str = "127.0.0.1"
+) -> Iterator[Served]:
     with serving(
+        USAGE_HOST=host,
         DATABASE_URL=platform.url,
         USAGE_PROXY_HEADER="X-Usage-User",
         USAGE_PROXY_CIDRS="127.0.0.1/32",
@@ -207,3 +210,17 @@ def test_two_processes_share_the_port_and_say_once_that_they_are_ready(busy: Pla
         assert {ask(server.port, LIST).status for _ in range(20)} == {200}
         said = server.end()
     assert "is ready on" not in said
+
+
+def test_an_address_of_the_sixth_version_is_served(busy: Platform) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("there is no ::1 here")
+    with (
+        serving_platform(busy, host="::1") as server,
+        closing(http.client.HTTPConnection("::1", server.port, timeout=PATIENCE)) as client,
+    ):
+        client.request("GET", "/healthz")
+        assert client.getresponse().read() == b"ok\n"

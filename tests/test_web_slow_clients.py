@@ -1,6 +1,7 @@
 """Clients that send or read slowly, or not at all: others are answered, all turns come back."""
 
 import http.client
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -186,6 +187,37 @@ def _dribbles_until_closed(port: int) -> bool:
 def test_who_sends_nothing_more_is_left(impatient: Served, sent: str) -> None:
     with narrow(impatient.port, sent) as client:
         assert client.recv(1) == b""
+
+
+def test_who_sends_nothing_but_blank_lines_is_left(impatient: Served) -> None:
+    with narrow(impatient.port, "\r\n\r\n", timeout=0.5) as client, suppress(ConnectionError):
+        while True:
+            client.sendall(b"\r\n\r\n")
+            with suppress(TimeoutError):
+                assert client.recv(1) == b""
+                break
+
+
+def test_requests_sent_in_advance_are_answered_in_their_order(server: Served) -> None:
+    question = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n"
+    with narrow(server.port, 40 * question + last) as client:
+        answers = _read_to_the_end(client)
+    assert re.findall(rb"HTTP/1\.1 (\d+) ", answers) == [b"200"] * 40 + [b"404"]
+
+
+def test_of_requests_sent_in_advance_no_more_are_answered_than_are_taken(server: Served) -> None:
+    script = "GET /assets/vendor/plotly-basic.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    (worker,) = server._server.workers()
+    before = worker.num_fds()
+    with ExitStack() as clients:
+        connected = [clients.enter_context(narrow(server.port, 30 * script)) for _ in range(120)]
+        for client in connected:
+            assert client.recv(12) == b"HTTP/1.1 200"
+        # Who asks comes behind one more request of each of them.
+        assert [ask(server.port, LIST).status for _ in range(20)] == [200] * 20
+        # Each has its connection, and an answer in a file; some are the database's.
+        assert worker.num_fds() < before + 3 * len(connected)
 
 
 def test_a_connection_that_is_kept_serves_again_and_is_closed_when_it_idles(

@@ -198,3 +198,15 @@ def test_not_ready_while_a_turn_does_not_come_back() -> None:
         admission.check()
     held.end()
     admission.check()
+
+
+def test_not_ready_while_a_turn_for_a_file_does_not_come_back() -> None:
+    now = 0.0
+    files = Turns(FILES, clock=lambda: now)
+    admission = Admission(Turns(TURNS), files)
+    held = files.take()
+    now = 660.1
+    with pytest.raises(UnavailableError, match="1 of 3 turns for files did not come back"):
+        admission.check()
+    held.end()
+    admission.check()

@@ -53,7 +53,7 @@ class Admission:
         """
         environ = request.environ
         self._end(environ)
-        with self._files.take(viewer.name):
+        with self._files.take((viewer.user_id, viewer.user_id or viewer.workspace_id)):
             self._begin(environ)
             yield
 
@@ -72,12 +72,16 @@ class Admission:
 
     def check(self) -> None:
         """Raise UnavailableError where turns do not come back."""
-        lost = self._turns.held_over(_HELD_AT_MOST_SECONDS)
-        if lost:
-            raise UnavailableError(
-                f"{lost} of {TURNS} turns at the database did not come back within "
-                f"{_HELD_AT_MOST_SECONDS // 60} minutes. Restart this process."
-            )
+        for turns, of, what in (
+            (self._turns, TURNS, "turns at the database"),
+            (self._files, FILES, "turns for files"),
+        ):
+            lost = turns.held_over(_HELD_AT_MOST_SECONDS)
+            if lost:
+                raise UnavailableError(
+                    f"{lost} of {of} {what} did not come back within "
+                    f"{_HELD_AT_MOST_SECONDS // 60} minutes. Restart this process."
+                )
 
     def _begin(self, environ: dict[str, Any]) -> None:
         """Wait for the turn of a request, once."""

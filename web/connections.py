@@ -25,7 +25,7 @@ _KEPT_IN_MEMORY: Final = 256 * 1024
 _KEPT_ON_DISK: Final = 16 * 1024 * 1024
 CONNECTIONS_AT_MOST: Final = 1000
 
-# Seconds, all shorter than the minute for which the database lets a snapshot idle.
+# Seconds; the database lets the snapshot of a file idle for longer.
 REQUEST_WITHIN: Final = 10
 TAKEN_WITHIN: Final = 30
 ANSWER_WITHIN: Final = 600
@@ -37,6 +37,7 @@ _IDLE_WHERE_MANY_ARE: Final = 2
 class _Connection(HTTPChannel):  # type: ignore[misc]
     """A client's connection; ``begun`` is when what it does now began."""
 
+    requests: list[Request]
     parser_class = Request
     error_task_class = Refusal
 
@@ -77,18 +78,42 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
 
     def received(self, data: bytes) -> bool:
         """Take what has come; the time of a request counts from its first byte."""
-        if self.request is None:
-            self.begun = time.time()
+        is_first = self.request is None
         taken: bool = super().received(data)
+        if is_first and (self.request or self.requests):  # blank lines are neither
+            self.begun = time.time()
         return taken
 
     def service(self) -> None:
-        """Answer one request; its time counts from here."""
+        """Answer one request; its time counts from here.
+
+        Requests that were sent in advance are answered as long as the answers are taken: each that
+        is not takes memory, a file and in the end a thread.
+        """
+        if self.answered and not self._is_taken():
+            self._answer_no_more()
+            return
         self.begun = time.time()
         super().service()
         self.answered = True
         if not self.total_outbufs_len:
             self.begun = time.time()
+
+    def _is_taken(self) -> bool:
+        """Whether the client has taken what was answered, or can take the rest at once."""
+        with self.outbuf_lock:
+            if self.total_outbufs_len:
+                self._flush_exception(self._flush_some, do_close=False)
+            return not self.total_outbufs_len
+
+    def _answer_no_more(self) -> None:
+        """Send what there is, and close; whoever waits for the rest asks again."""
+        with self.requests_lock:
+            for request in self.requests:
+                request.close()
+            self.requests = []
+            self.refused = self.close_when_flushed = True
+        self.server.pull_trigger()
 
     def write_soon(self, data: Any) -> int:
         """Keep what is to be sent; the time to take it counts from when there is something."""

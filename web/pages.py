@@ -18,6 +18,7 @@ from data.shown import named
 from links import NOT_ADDRESSED, is_addressed, usage_path, workspace_in
 from settings import Settings
 from web.headers import asks_to_be_embedded
+from web.turns import Turns
 
 # What Dash serves itself: its callbacks, its scripts, this product's assets.
 _DASH: Final = re.compile(
@@ -104,6 +105,8 @@ def register(
 
 def _tell_health(server: Flask, is_ready: Callable[[], None]) -> None:
     """Tell whoever runs this whether it lives, and whether it can answer."""
+    # One connection is left for this question, and it is not for all who ask.
+    asking = Turns(1, waiting=8)
 
     @server.get("/healthz")
     def health() -> Response:
@@ -112,7 +115,8 @@ def _tell_health(server: Flask, is_ready: Callable[[], None]) -> None:
     @server.get("/readyz")
     def ready() -> Response:
         try:
-            is_ready()
+            with asking.take():
+                is_ready()
         except UsageError as error:
             plain = {"Content-Type": "text/plain", **_LATER}
             return make_response(f"{error.sentence}\n", 503, plain)

@@ -22,6 +22,7 @@ _SENTENCES: Final = {
         "headers_too_large",
         "The headers are too large: some 32,000 characters fit. Send fewer or shorter ones.",
     ),
+    500: ("internal_error", "Something went wrong here. Try again later."),
     501: ("encoding_unknown", "Of transfer encodings only chunked is known. Send that, or none."),
 }
 
@@ -36,14 +37,19 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     error: Any = None
     opening = b""  # of the request line, also of one that cannot be read
+    path = ""
 
     def received(self, data: bytes) -> int:
         """Take what has come; return how much of it belongs to this request."""
         if b"\n" not in self.opening:
-            self.opening += data[: REQUEST_LINE_AT_MOST + 2]
+            # Blank lines may come before it.
+            self.opening = (self.opening + data[: REQUEST_LINE_AT_MOST + 2]).lstrip(b"\r\n")
         consumed: int = super().received(data)
         if self.completed and self.opening.find(b"\n", 0, REQUEST_LINE_AT_MOST + 2) < 0:
             self.error = _UriTooLong("") if len(self.opening) > REQUEST_LINE_AT_MOST else self.error
+        if self.completed:
+            # waitress would ask for a body that has been read, or refused, and wait for it.
+            self.expect_continue = False
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:

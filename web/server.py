@@ -75,9 +75,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         """Tell gunicorn what is not as it would have it."""
-        address = f"{self._settings.host}:{self._settings.port}"
         options = {
-            "bind": address,
+            "bind": _address(self._settings),
             "worker_class": Worker,
             "workers": self._settings.processes,
             "graceful_timeout": ENDS_WITHIN_SECONDS + 5,
@@ -103,7 +102,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def _ready(self, worker: Worker) -> None:
         settings = self._settings
         if worker.age == 1:  # the first process; the others need not say it again
-            click.echo(
-                f"Usage Ledger is ready on http://{settings.host}:{settings.port}"
-                f"{settings.url_prefix}"
-            )
+            click.echo(f"Usage Ledger is ready on http://{_address(settings)}{settings.url_prefix}")
+
+
+def _address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"

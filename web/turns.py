@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from types import TracebackType
@@ -17,7 +17,7 @@ PATIENCE_SECONDS: Final = 2.0
 class Turn:
     """A turn that was taken, since an instant of the clock; whoever has it ends it, once."""
 
-    def __init__(self, owner: str, since: float, give_back: Callable[["Turn"], None]) -> None:
+    def __init__(self, owner: Hashable, since: float, give_back: Callable[["Turn"], None]) -> None:
         self.owner = owner
         self.since = since
         self._give_back = give_back
@@ -42,7 +42,7 @@ class Turn:
 class _Place:
     """A place in the line; ``turn`` is there once it has come."""
 
-    owner: str
+    owner: Hashable
     come: Event = field(default_factory=Event)
     turn: Turn | None = None
 
@@ -72,7 +72,7 @@ class Turns:
         self._refusal = refusal
         self._clock = clock
         self._taken: set[Turn] = set()
-        self._owners: Counter[str] = Counter()
+        self._owners: Counter[Hashable] = Counter()
         self._line: deque[_Place] = deque()
         self._lock = Lock()
 
@@ -91,7 +91,7 @@ class Turns:
         with self._lock:
             return sum(self._clock() - turn.since > seconds for turn in self._taken)
 
-    def take(self, owner: str = "") -> Turn:
+    def take(self, owner: Hashable = "") -> Turn:
         """Wait for a turn; raises UnavailableError where that would take too long."""
         with self._lock:
             if self._may_go(owner):
@@ -107,10 +107,10 @@ class Turns:
             self._line.remove(place)
         raise self._refused()
 
-    def _may_go(self, owner: str) -> bool:
+    def _may_go(self, owner: Hashable) -> bool:
         return self.free > 0 and self._owners[owner] < self._each
 
-    def _taken_by(self, owner: str) -> Turn:
+    def _taken_by(self, owner: Hashable) -> Turn:
         turn = Turn(owner, self._clock(), self._give_back)
         self._taken.add(turn)
         self._owners[owner] += 1
