@@ -6,7 +6,7 @@ BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test bench pictures format lint types unit tools lock clean
+.PHONY: help run test lint types bench pictures format tools lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List what can be made
@@ -15,11 +15,15 @@ help:  ## List what can be made
 run: $(VENV)/.run  ## Serve the product with demo data on http://127.0.0.1:8050
 	@exec $(BIN)/python app.py serve
 
-test: $(VENV)/.test tools  ## The whole suite: format, lint, types, tests
+test: lint types tools  ## The whole suite: format, lint, types, tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+lint: $(VENV)/.test  ## Whether the code is as formatter and linter want it
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/.test  ## Whether the types are right
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 # SIZES="10000 1000000" ONLY="doors peers" ROLLUP=without SECONDS_OF_LOAD=10 OUT=there KEEP=home
 bench: $(BENCH)/.done  ## Measure everything and write docs/performance.md; takes an hour or more
@@ -35,6 +39,10 @@ pictures: $(VENV)/.test tools  ## Take the pictures of the page in docs/pictures
 format: $(VENV)/.test  ## Write the code as the formatter wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+clean:  ## Remove what was installed and cached; the demo's data in .usage stays
+	rm -rf $(VENV) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 tools:
 	@sh tests/tools.sh
