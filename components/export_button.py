@@ -150,7 +150,7 @@ def _failed(error: UsageError) -> dict[str, Any]:
         ctx.response.callback_response.status_code = error.status  # as the page's own callback does
     text = [html.B("The file could not be made. "), error.sentence]
     return _answer(
-        trouble={"text": text, "hidden": False, "again": isinstance(error, BadRequestError)}
+        trouble={"text": text, "hidden": False, "again_hidden": isinstance(error, BadRequestError)}
     )
 
 

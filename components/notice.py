@@ -12,10 +12,10 @@ from data.errors import BadRequestError, NotFoundError, UsageError
 OUTPUTS: Final = {
     "text": Output(ids.TROUBLE_TEXT, "children"),
     "hidden": Output(ids.TROUBLE, "hidden"),
-    "again": Output(ids.RETRY, "hidden"),
+    "again_hidden": Output(ids.RETRY, "hidden"),
 }
 
-CLEAR: Final = {"text": "", "hidden": True, "again": False}
+CLEAR: Final = {"text": "", "hidden": True, "again_hidden": False}
 
 # Parameters that are typed into the page have a name there.
 _NAMES: Final = {"min_cost_usd": "Minimum cost"}
@@ -56,4 +56,8 @@ def show(error: UsageError, kept: str | None) -> dict[str, Any]:
     sentence = error.sentence.replace(param, _NAMES.get(param, param))
     text = [html.B(lead), f"{sentence}{rest}"]
     # To ask the same again would not help.
-    return {"text": text, "hidden": False, "again": wrong or isinstance(error, NotFoundError)}
+    return {
+        "text": text,
+        "hidden": False,
+        "again_hidden": wrong or isinstance(error, NotFoundError),
+    }

@@ -13,16 +13,16 @@ from data.labels import rfc3339
 
 OUTPUTS: Final = {
     "caption": Output(ids.CAPTION, "children"),
-    "prev": Output(ids.PREV, "disabled"),
-    "next": Output(ids.NEXT, "disabled"),
+    "prev_disabled": Output(ids.PREV, "disabled"),
+    "next_disabled": Output(ids.NEXT, "disabled"),
     "limit": Output(ids.LIMIT_NOTE, "children"),
     "api": Output(ids.API_LINK, "href"),
 }
 
 CLEAR: Final[dict[str, Any]] = {
     "caption": "",
-    "prev": True,
-    "next": True,
+    "prev_disabled": True,
+    "next_disabled": True,
     "limit": "",
     "api": None,
 }
@@ -67,8 +67,8 @@ def show(view: View) -> dict[str, Any]:
     page = view.page
     return {
         "caption": f"{formats.window_in_words(view.window, view.zone)} · {_rows(view)}",
-        "prev": page.previous_cursor is None,
-        "next": page.next_cursor is None,
+        "prev_disabled": page.previous_cursor is None,
+        "next_disabled": page.next_cursor is None,
         "limit": _limit(view),
         "api": f"{view.settings.url_prefix}api/billing/usage?"
         + urlencode(
