@@ -177,3 +177,8 @@ def test_the_python_loop_of_the_readme_adds_up_all_pages(served: str, demo_datab
         ).fetchone()
     assert counted is not None
     assert done.stdout.startswith(f"{counted[0]} executions, $")
+
+
+def test_every_decision_has_a_date() -> None:
+    titles = re.findall(r"^## .*$", (ROOT / "docs" / "decisions.md").read_text(), re.MULTILINE)
+    assert [title for title in titles if not re.search(r" \(20\d\d-\d\d-\d\d\)$", title)] == []
