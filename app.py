@@ -24,7 +24,7 @@ from data.engine import connect
 from data.identity import Identity
 from data.ledger import Ledger
 from lifetime import embedded
-from settings import Settings, SettingsError
+from settings import VERSION, Settings, SettingsError
 from upkeep import COMMANDS
 from web import guard, headers, pages
 from web.admission import Admission
@@ -82,6 +82,7 @@ def _help_of_settings() -> str:
     return "\n".join(lines)
 
 
+@click.version_option(VERSION, prog_name="Usage Ledger")
 @click.group(epilog=_help_of_settings(), context_settings={"max_content_width": 120})
 @click.pass_context
 def main(context: click.Context) -> None:

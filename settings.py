@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, model_validator
@@ -19,6 +19,9 @@ from setting_types import (
     TimeZone,
     WorkspaceUrl,
 )
+
+# That of the product: of the API's document, of the changelog, of ``--version``.
+VERSION: Final = "0.1.0"
 
 
 class SettingsError(Exception):

@@ -21,8 +21,7 @@ from pydantic import BaseModel
 
 from api import figure_models, file_models, models, params
 from data.export import COLUMNS, MORE_COLUMNS, ROW_LIMIT
-
-VERSION: Final = "0.1.0"
+from settings import VERSION
 
 _JSON: Final = "application/json"
 _REFUSALS: Final = {

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
+from api import openapi
 from app import main
 from data.embedded import EmbeddedPostgres
 from settings import Settings
@@ -64,6 +66,16 @@ def test_help_lists_the_commands_and_every_setting() -> None:
     for field in Settings.model_fields.values():
         assert str(field.alias) in text
         assert str(field.description) in text
+
+
+def test_there_is_one_version() -> None:
+    said = CliRunner().invoke(main, ["--version"], env={"USAGE_TIMEZONE": "Mars/Olympus"}).output
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert said == f"Usage Ledger, version {version}\n"
+    assert openapi.document("/")["info"]["version"] == version
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest
+    assert newest[1] == version
 
 
 @pytest.mark.parametrize("command", ["serve", "seed"])
