@@ -26,6 +26,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT_SECONDS: Final = 10
 POOL_SIZE: Final = 8
+# What a file may take, and more than other answers do; the client's connection ends before.
+HELD_AT_MOST_SECONDS: Final = 660
 _LAST_PORT: Final = 65535
 _POOL_WAIT_SECONDS: Final = 5
 
@@ -195,8 +197,9 @@ def _told(failure: DBAPIError) -> Exception:
 
 
 def let_idle(connection: Connection) -> None:
-    """Let the snapshot wait for whoever takes a file slowly, longer than an answer may last."""
-    connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '660s'"))
+    """Let the snapshot idle for longer than a minute: it waits for whoever takes a file slowly."""
+    limit = f"'{HELD_AT_MOST_SECONDS}s'"
+    connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {limit}"))
 
 
 def row_within(connection: Connection, seconds: int, question: Select[Any]) -> Row[Any] | None:

@@ -41,6 +41,9 @@ _BROWSERS: Final = (
     "google-chrome",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+# Seconds between two looks at a page. A look takes the page's own thread some 16 ms, so one every
+# 30 ms held up what was waited for; nothing is taken for done because this time has passed.
+_LOOKS_EVERY: Final = 0.1
 _SWITCHES: Final = (
     "--headless=new",
     "--no-sandbox",
@@ -210,8 +213,7 @@ class Screen:
                 return seen
             assert time.monotonic() < deadline, f"waited in vain; last seen: {seen}"
             assert "Something went wrong" not in seen.trouble, "a callback failed"
-            # Looking takes the page's own time.
-            time.sleep(0.1)
+            time.sleep(_LOOKS_EVERY)
 
     def shows(self, workspace_id: str, condition: Callable[[Seen], bool] | None = None) -> Seen:
         """Wait until the first page of the window on the screen is what the ledger says of it."""

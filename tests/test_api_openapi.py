@@ -23,7 +23,7 @@ from tests.platform import PAYER, WORKSPACE, Platform, Run, utc
 
 WORKSPACES: Final = ("ws_support", "ws_finance", "ws_research", "ws_empty")
 CONFIG: Final = {
-    "generation": {"deterministic": True, "max-examples": 25, "database": "none"},
+    "generation": {"deterministic": True, "max-examples": 40, "database": "none"},
     # Its WSGI transport asks for compression, but does not undo it.
     "headers": {"Accept-Encoding": "identity"},
 }

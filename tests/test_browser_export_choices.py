@@ -190,7 +190,8 @@ def test_a_press_elsewhere_and_leaving_by_tab_close_the_menu(tab: Tab) -> None:
         assert not is_open(tab)
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 420), ("dark", 1280)])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 420])
 def test_the_menu_fits_and_axe_finds_nothing_in_it(
     site: Site, tab_on: Callable[..., Tab], theme: str, width: int
 ) -> None:

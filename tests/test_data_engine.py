@@ -13,7 +13,7 @@ from psycopg.errors import QueryCanceled, ReadOnlySqlTransaction
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, InternalError
 
-from data.engine import STATEMENT_TIMEOUT_SECONDS, connect
+from data.engine import HELD_AT_MOST_SECONDS, STATEMENT_TIMEOUT_SECONDS, connect
 from data.errors import UnavailableError
 from data.export import write_csv
 from data.ledger import Ledger
@@ -263,6 +263,32 @@ def test_a_file_whose_session_was_ended_before_its_first_row_leaves_no_cursor_op
     ):
         pytest.fail("a file without its session was opened")
     assert not open_cursors()
+
+
+def test_the_snapshot_of_a_file_may_idle_for_as_long_as_a_file_may_take(platform: Platform) -> None:
+    found: list[Any] = []
+
+    def look(*args: Any) -> None:
+        if args[4].execution_options.get("yield_per"):
+            name = "idle_in_transaction_session_timeout"
+            found.extend(args[0].connection.driver_connection.execute(f"SHOW {name}").fetchone())
+
+    with (
+        listening(platform.reader, "before_cursor_execute", look),
+        filled(platform).export(VIEWER, UsageQuery(WORKSPACE, ALWAYS)),
+    ):
+        assert found == [f"{HELD_AT_MOST_SECONDS // 60}min"]
+    assert shown(platform.reader, "idle_in_transaction_session_timeout") == "1min"
+
+
+def test_a_column_of_another_type_is_unavailable_once_and_read_then(rolled_apart: Platform) -> None:
+    ledger = filled(rolled_apart)
+    for _ in range(10):  # by then the statement is prepared
+        assert ids(first_page(ledger)) == ["2", "1"]
+    rolled_apart.sql("ALTER TABLE workflow ALTER name TYPE varchar(300)")
+    with pytest.raises(UnavailableError):
+        first_page(ledger)
+    assert ids(first_page(ledger)) == ["2", "1"]
 
 
 # Addresses.

@@ -1,6 +1,8 @@
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +18,7 @@ from data.access import Viewer
 from data.ledger import Ledger
 from settings import Settings
 from tests.calling import call, call_page
+from tests.serving import PATIENCE
 
 MISSING = [
     "/workspace/ws_partner/usage",
@@ -132,6 +135,37 @@ def test_a_database_that_is_away_makes_it_alive_but_not_ready(unreachable: Engin
     ready = client.get("/readyz")
     assert (ready.status_code, ready.headers["Retry-After"]) == (503, "5")
     assert "cannot be reached" in ready.get_data(as_text=True)
+
+
+def test_whether_it_is_ready_is_asked_by_one_at_a_time(engine: Engine) -> None:
+    asked, let_go = Event(), Event()
+    at_once: list[int] = []
+
+    def hang() -> None:
+        at_once.append(1)
+        asked.set()
+        assert let_go.wait(PATIENCE)
+        assert len(at_once) == 1
+        at_once.pop()
+
+    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope="account")
+    settings = Settings(_env_file=None)
+    server = create_app(settings, ledger, lambda: Viewer("anybody"), checks=[hang]).server
+
+    def ask() -> int:
+        status: int = server.test_client().get("/readyz").status_code
+        return status
+
+    with ThreadPoolExecutor(10) as clients:
+        first = clients.submit(ask)
+        assert asked.wait(PATIENCE)
+        others = [clients.submit(ask) for _ in range(9)]
+        # One finds no place, whatever the eight have who wait.
+        assert next(as_completed(others)).result() == 503
+        assert server.test_client().get("/healthz").status_code == 200
+        let_go.set()
+        assert first.result() == 200
+        assert {other.result() for other in others} <= {200, 503}
 
 
 def test_the_page_opens_without_its_database_to_tell_of_the_trouble(unreachable: Engine) -> None:

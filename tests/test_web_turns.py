@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import product
 from typing import Any
 
@@ -184,6 +184,30 @@ def test_a_file_that_waits_for_its_turn_holds_none_of_the_table() -> None:
         first.end()
         asked.result(PATIENCE)
     assert files.free == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        (Viewer("a"), Viewer("a", workspace_id="ws", by_personal_key=True), 2),
+        (Viewer("a"), Viewer("b"), 1),
+        (Viewer(None, workspace_id="ws"), Viewer(None, workspace_id="ws"), 2),
+        (Viewer(None, workspace_id="ws"), Viewer(None, workspace_id="other"), 1),
+        # Names that a log cuts to the same.
+        (Viewer("x" * 300 + "a"), Viewer("x" * 300 + "b"), 1),
+        (Viewer("ws"), Viewer(None, workspace_id="ws"), 1),
+    ],
+)
+def test_files_are_counted_by_person_or_by_the_workspace_of_a_key(
+    first: Viewer, second: Viewer, left: int
+) -> None:
+    files = Turns(3, each=1, patience=0)
+    admission = Admission(Turns(TURNS), files)
+    flask = Flask("requests")
+    with flask.test_request_context(), admission.file(first):
+        expected = pytest.raises(UnavailableError) if left == 2 else nullcontext()
+        with flask.test_request_context(), expected, admission.file(second):
+            assert files.free == left
 
 
 def test_not_ready_while_a_turn_does_not_come_back() -> None:

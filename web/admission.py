@@ -8,7 +8,7 @@ from typing import Any, Final
 from flask import request
 
 from data.access import Viewer
-from data.engine import POOL_SIZE
+from data.engine import HELD_AT_MOST_SECONDS, POOL_SIZE
 from data.errors import UnavailableError
 from web.answers import Answer
 from web.turns import Turn, Turns
@@ -18,8 +18,6 @@ TURNS: Final = POOL_SIZE - 1
 FILES: Final = 3
 FILES_EACH: Final = 2
 FILES_WAITING: Final = 16
-# What a file may take, and more than any other answer does; the connection ends before.
-_HELD_AT_MOST_SECONDS: Final = 660
 
 _TURN: Final = "usage.turn"
 
@@ -53,7 +51,8 @@ class Admission:
         """
         environ = request.environ
         self._end(environ)
-        with self._files.take((viewer.user_id, viewer.user_id or viewer.workspace_id)):
+        # One person, whichever way in; a workspace's own key is nobody's.
+        with self._files.take(viewer.user_id or ("key", viewer.workspace_id)):
             self._begin(environ)
             yield
 
@@ -76,11 +75,11 @@ class Admission:
             (self._turns, TURNS, "turns at the database"),
             (self._files, FILES, "turns for files"),
         ):
-            lost = turns.held_over(_HELD_AT_MOST_SECONDS)
+            lost = turns.held_over(HELD_AT_MOST_SECONDS)
             if lost:
                 raise UnavailableError(
                     f"{lost} of {of} {what} did not come back within "
-                    f"{_HELD_AT_MOST_SECONDS // 60} minutes. Restart this process."
+                    f"{HELD_AT_MOST_SECONDS // 60} minutes. Restart this process."
                 )
 
     def _begin(self, environ: dict[str, Any]) -> None:

@@ -105,7 +105,7 @@ def register(
 
 def _tell_health(server: Flask, is_ready: Callable[[], None]) -> None:
     """Tell whoever runs this whether it lives, and whether it can answer."""
-    # One connection is left for this question, and it is not for all who ask.
+    # The one connection that no turn can hold is asked one question at a time.
     asking = Turns(1, waiting=8)
 
     @server.get("/healthz")

@@ -37,7 +37,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     error: Any = None
     opening = b""  # of the request line, also of one that cannot be read
-    path = ""
+    path = ""  # for waitress, which names it in its log also where nothing could be read
 
     def received(self, data: bytes) -> int:
         """Take what has come; return how much of it belongs to this request."""
