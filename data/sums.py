@@ -16,12 +16,12 @@ from data.executions import costs_in
 from data.money import ZERO, exact, trimmed
 from data.paging import Position
 from data.periods import Span
+from data.rollup.tables import MEASURES
 from data.schema import UtcTimestamp, execution
 from data.selection import Selection, since
 from data.totals import OF_EXECUTION, Totals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_MEASURES: Final = ("executions", "unknown", "unfinished", "tokens", "cost")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _by_totals(totals: Totals, selection: Selection, spans: Sequence[Span]) -> l
     ]
     edges = {edge for span in beyond for edge in (span.start, span.end)}
     pieces = [(place, piece) for place, span in enumerate(spans) for piece in _cut_at(edges, span)]
-    rows = totals.by_span([selection.workspace_id], [piece for _, piece in pieces], *_MEASURES)
+    rows = totals.by_span([selection.workspace_id], [piece for _, piece in pieces], *MEASURES)
     sums = [Sums()] * len(spans)
     for (place, piece), row in zip(pieces, rows.to_numpy().tolist(), strict=True):
         found = Sums(*row)
@@ -132,7 +132,7 @@ def _one_by_one(totals: Totals, selection: Selection, spans: Sequence[Span]) -> 
         .offset(literal_column("0"))
         .subquery("read")
     )
-    sums = [func.sum(read.c[name]).label(name) for name in (*_MEASURES, "on_demand")]
+    sums = [func.sum(read.c[name]).label(name) for name in (*MEASURES, "on_demand")]
     by_start = {}
     for row in totals.connection.execute(select(read.c.place, *sums).group_by(read.c.place)):
         by_start[edges[row.place - 1]] = Sums(
