@@ -6,7 +6,7 @@ BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test lint types bench pictures format tools lock clean
+.PHONY: help run test unit lint types bench pictures format tools lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List what can be made
@@ -17,6 +17,9 @@ run: $(VENV)/.run  ## Serve the product with demo data on http://127.0.0.1:8050
 
 test: lint types tools  ## The whole suite: format, lint, types, tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+unit: $(VENV)/.test  ## The rules alone: no database, no browser, seconds
+	$(BIN)/python -m pytest -q tests/unit
 
 lint: $(VENV)/.test  ## Whether the code is as formatter and linter want it
 	$(BIN)/ruff format --check .
@@ -34,7 +37,7 @@ bench: $(BENCH)/.done  ## Measure everything and write docs/performance.md; take
 		$(if $(OUT),--out "$(OUT)") $(if $(KEEP),--home "$(KEEP)")
 
 pictures: $(VENV)/.test tools  ## Take the pictures of the page in docs/pictures
-	@exec $(BIN)/python -m tests.pictures docs/pictures
+	@exec $(BIN)/python -m tests.support.pictures docs/pictures
 
 format: $(VENV)/.test  ## Write the code as the formatter wants it
 	$(BIN)/ruff format .
@@ -45,7 +48,7 @@ clean:  ## Remove what was installed and cached; the demo's data in .usage stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 tools:
-	@sh tests/tools.sh
+	@sh tests/support/tools.sh
 
 # What is served is what is tested, but for urllib3: the tests' selenium is of 2022 and wants one of
 # a series that gets no more repairs. So that line of the tests' lock binds nobody else.

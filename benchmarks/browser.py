@@ -15,7 +15,7 @@ from benchmarks.serving import Server, product
 from benchmarks.stage import Scene
 from benchmarks.world import BUSY, PAYER, PROXY_HEADER
 from components import ids
-from data.periods import Preset
+from data.rules.calendar import Preset
 
 _SAMPLES: Final = 15
 _LOADS: Final = 7

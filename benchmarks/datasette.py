@@ -14,8 +14,8 @@ from benchmarks.questions import Question
 from benchmarks.serving import Server, listening
 from benchmarks.stage import Scene
 from benchmarks.world import BUSY
-from data.export import ROW_LIMIT
-from data.paging import PAGE_SIZE
+from data.files.csv import ROW_LIMIT
+from data.question.cursor import PAGE_SIZE
 
 _TABLE: Final = "executions"
 _DATABASE: Final = "ledger"

@@ -13,7 +13,7 @@ from benchmarks.questions import get
 from benchmarks.stage import Scene
 from benchmarks.timing import Times, repeated
 from benchmarks.world import BUSY, PRESET
-from data.embedded.programs import MAJOR_VERSION
+from demo.local_postgres.programs import MAJOR_VERSION
 
 
 def copy(scene: Scene) -> Times:

@@ -8,15 +8,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 
 from app import create_app
-from auth import identify_by
 from benchmarks import plans
 from benchmarks.questions import Question
 from benchmarks.stage import Scene
 from benchmarks.world import PROXY_HEADER
-from data.engine import connect
-from data.identity import Identity
-from data.ledger import Ledger
+from data.answers.ledger import Ledger
+from data.platform.connection import connect
+from data.platform.identity import Identity
 from settings import Settings
+from web.auth import identify_by
 
 
 class Inside:

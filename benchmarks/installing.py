@@ -10,7 +10,7 @@ from psycopg import sql
 
 from benchmarks.stage import Scene
 from benchmarks.writers import Writers, Written
-from data import rollup
+from data.sums import rollup
 
 _BEFORE: Final = 10.0  # seconds
 _SETTLING: Final = 1.0  # until all writers write, and until the last second is whole

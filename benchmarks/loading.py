@@ -23,8 +23,8 @@ from benchmarks.world import (
     WORKFLOWS,
     Calendar,
 )
-from data import schema
-from data.cost import total_of
+from data.platform import schema
+from data.platform.charges import total_of
 
 # A long load with a short memory: what the cluster is set to while it loads, and only then.
 BULK_SETTINGS: Final = {

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
 
-from data.paging import PAGE_SIZE
-from data.rollup.tables import metadata as rollup
-from data.schema import execution
+from data.platform.schema import execution
+from data.question.cursor import PAGE_SIZE
+from data.sums.rollup.tables import metadata as rollup
 
 # A page and what an incremental sort reads ahead of it.
 PAGE_ROWS: Final = PAGE_SIZE + 32

@@ -12,8 +12,8 @@ import psycopg
 from benchmarks.stage import Scene
 from benchmarks.world import BURST, BUSY, PAYER, PRESET, PROXY_HEADER, SPARSE
 from components import ids
-from data.paging import PAGE_SIZE, Cursor, Position
-from data.periods import Window
+from data.question.cursor import PAGE_SIZE, Cursor, Position
+from data.rules.calendar import Window
 
 CALLBACK_PATH: Final = "/_dash-update-component"
 _JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}

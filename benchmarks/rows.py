@@ -5,7 +5,7 @@ from typing import Final, LiteralString
 import psycopg
 
 from benchmarks.world import WORKFLOWS
-from data.periods import Window
+from data.rules.calendar import Window
 
 # Costs like the platform's: sums of binary doubles, one model or two, now and then none yet.
 _ROWS: Final[LiteralString] = """

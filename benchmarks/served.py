@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from app import application as over_engine
-from data.engine import connect
+from data.platform.connection import connect
 from settings import Settings
+from web.application import application as over_engine
 
 
 def application() -> Any:

@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks.stage import Scene
 from benchmarks.world import PROXY_HEADER
-from data.rollup.tables import SCHEMA
+from data.sums.rollup.tables import SCHEMA
 
 ROOT: Final = Path(__file__).parent.parent
 HOST: Final = "127.0.0.1"

@@ -13,10 +13,11 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import sql
 
+import demo
 from benchmarks.loading import BULK_SETTINGS, load
 from benchmarks.world import Calendar
-from data import demo, rollup
-from data.embedded import EmbeddedPostgres
+from data.sums import rollup
+from demo.local_postgres import LocalPostgres
 
 _LOG: Final = logging.getLogger("benchmarks")
 _FORM: Final = 2  # what is loaded; a kept database of another form is loaded anew
@@ -76,7 +77,7 @@ class Stage:
     """Databases under ``home``, loaded when first asked for."""
 
     def __init__(self, home: Path, options: Options) -> None:
-        self._server = EmbeddedPostgres(home)
+        self._server = LocalPostgres(home)
         self._home = home
         self._options = options
         self._calendar = Calendar.of(datetime.now(UTC))

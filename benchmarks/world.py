@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from data.periods import Preset, Window, resolve
+from data.rules.calendar import Preset, Window, resolve
 
 BUSY: Final = "ws_busy"
 SPARSE: Final = "ws_sparse"  # paid for by whoever pays for the busy one

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from benchmarks.world import BUSY, WORKFLOWS
-from data.demo.costs import PRICES, cost_text, use
-from data.embedded.programs import MAJOR_VERSION
+from demo.costs import PRICES, cost_text, use
+from demo.local_postgres.programs import MAJOR_VERSION
 
 CLIENTS: Final = 8
 _SCRIPTS: Final = 10

@@ -18,8 +18,8 @@ from benchmarks.loading import load
 from benchmarks.section import Section, Table, milliseconds
 from benchmarks.stage import Scene
 from benchmarks.writers import CLIENTS, Writers, Written
-from data import rollup
-from data.errors import UsageError
+from data.rules.errors import UsageError
+from data.sums import rollup
 
 _ROUNDS: Final = 6
 _BULK_ROUNDS: Final = 3

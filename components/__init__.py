@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from dash import Dash, dcc, html
 
-from components import ids, usage_page
-from data.access import Viewer
-from data.ledger import Ledger
+from components import ids
+from components.usage import page as usage_page
+from data.answers.ledger import Ledger
+from data.platform.access import Viewer
 from settings import Settings
 
 

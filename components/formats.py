@@ -8,8 +8,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Final
 
-from data.money import plain, trimmed
-from data.periods import Preset, Span, Window, day_start, local_day
+from data.rules.calendar import Preset, Span, Window, day_start, local_day
+from data.rules.money import plain, trimmed
 
 UNKNOWN: Final = "—"
 

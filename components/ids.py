@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from data.filters import FILTER_PARAMS
-from data.periods import Preset
-from data.query import Split
+from data.question.filters import FILTER_PARAMS
+from data.question.query import Split
+from data.rules.calendar import Preset
 
 PRESETS: Final = {preset: f"usage-preset-{preset.value}" for preset in Preset}
 RANGE: Final = "usage-range"

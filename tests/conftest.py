@@ -12,16 +12,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine
 from werkzeug.test import TestResponse
 
+import demo
 from app import create_app
-from data import demo, rollup, schema
-from data.access import Viewer
-from data.embedded import EmbeddedPostgres
-from data.engine import connect
-from data.ledger import Ledger
+from data.answers.ledger import Ledger
+from data.platform import schema
+from data.platform.access import Viewer
+from data.platform.connection import connect
+from data.sums import rollup
+from demo.local_postgres import LocalPostgres
 from settings import Settings
-from tests.platform import VIEWER, Platform, Rolled
+from tests.support.platform import VIEWER, Platform, Rolled
 
-pytest_plugins = ("tests.browsing",)
+pytest_plugins = ("tests.support.browsing",)
 
 _numbers = itertools.count()
 _P = TypeVar("_P", bound=Platform)
@@ -31,7 +33,7 @@ _P = TypeVar("_P", bound=Platform)
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the URL of a PostgreSQL that ends with the session."""
     home: Path = tmp_path_factory.mktemp("home")
-    server = EmbeddedPostgres(home)
+    server = LocalPostgres(home)
     try:
         yield server.start()
     finally:

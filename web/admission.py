@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from flask import request
 
-from data.access import Viewer
-from data.engine import HELD_AT_MOST_SECONDS, POOL_SIZE
-from data.errors import UnavailableError
+from data.platform.access import Viewer
+from data.platform.connection import HELD_AT_MOST_SECONDS, POOL_SIZE
+from data.rules.errors import UnavailableError
 from web.answers import Answer
 from web.turns import Turn, Turns
 

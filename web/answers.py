@@ -6,8 +6,8 @@ from typing import Any, Final, Self
 
 from waitress.channel import ClientDisconnected
 
-from data.errors import UsageError
-from data.shown import quoted
+from data.rules.errors import UsageError
+from data.rules.shown import quoted
 
 _LOG: Final = logging.getLogger(__name__)
 

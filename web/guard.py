@@ -7,8 +7,8 @@ from dash.exceptions import DependencyException
 from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 
-from api.errors import answer
-from data.errors import BadRequestError
+from data.rules.errors import BadRequestError
+from web.api.errors import answer
 
 _CALLBACKS: Final = "/_dash-update-component"
 

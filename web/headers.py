@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from auth.proxy import is_listed
-from links import workspace_in
 from settings import Settings
+from settings.addresses import workspace_in
+from web.auth.proxy import is_listed
 
 _YEAR: Final = 365 * 24 * 60 * 60
 _CALLBACKS: Final = "/_dash-update-component"

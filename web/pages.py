@@ -10,13 +10,13 @@ from dash import Dash
 from flask import Flask, Response, make_response, redirect, render_template_string, request
 from markupsafe import escape
 
-from data.access import Viewer
-from data.errors import NotFoundError, UnauthenticatedError, UnavailableError, UsageError
-from data.labels import told_apart
-from data.ledger import Ledger
-from data.shown import named
-from links import NOT_ADDRESSED, is_addressed, usage_path, workspace_in
+from data.answers.ledger import Ledger
+from data.platform.access import Viewer
+from data.rules.errors import NotFoundError, UnauthenticatedError, UnavailableError, UsageError
+from data.rules.labels import told_apart
+from data.rules.shown import named
 from settings import Settings
+from settings.addresses import NOT_ADDRESSED, is_addressed, usage_path, workspace_in
 from web.headers import asks_to_be_embedded
 from web.turns import Turns
 

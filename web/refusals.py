@@ -6,7 +6,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest
 
-from api.errors import told
+from web.api.errors import told
 
 # A page of many filters, whose cursor repeats them, needs half of it.
 REQUEST_LINE_AT_MOST: Final = 8190

@@ -8,7 +8,7 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Final, Self
 
-from data.errors import UnavailableError
+from data.rules.errors import UnavailableError
 
 WAITING: Final = 64
 PATIENCE_SECONDS: Final = 2.0

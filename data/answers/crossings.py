@@ -1,0 +1,117 @@
+"""Where an account crossed its limit, found in one snapshot by sums over ever shorter spans."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta, tzinfo
+from decimal import Decimal
+from typing import Final
+
+import pandas as pd
+
+from data.platform.access import Account
+from data.platform.executions import costs_in
+from data.question.cursor import Position
+from data.rules.allowance import Crossing, first_above
+from data.rules.calendar import BillingPeriod, Span, days_of, slices
+from data.rules.money import ZERO, exact
+from data.sums.totals import Totals
+
+_STEPS: Final = (timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
+# No day of any zone is longer.
+_DAY: Final = timedelta(hours=26)
+# So many are read one by one; a span with more is cut once more. As many as a page has, so that
+# finding the Crossing weighs no more than showing it.
+_FEW_EXECUTIONS: Final = 100
+_FEW_PERIODS: Final = 24
+_REMEMBERED: Final = 10_000
+
+
+class Crossings:
+    """Finds the Crossings of accounts in billing periods of ``zone``.
+
+    It remembers the short span that held each one and sums that first, with what comes before it.
+    Those sums are of the snapshot, so a span that no longer holds the Crossing is seen as such.
+    """
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self._seen: dict[tuple[tuple[str, ...], BillingPeriod], Span] = {}
+
+    def of(
+        self, totals: Totals, account: Account, periods: Iterable[BillingPeriod]
+    ) -> dict[BillingPeriod, Crossing]:
+        """Return the Crossings of those of ``periods`` in which the account has one."""
+        limit = account.limit
+        if limit is None:
+            return {}
+        narrow = self._narrowed(totals, account, limit, periods)
+        if len(self._seen) > _REMEMBERED:
+            self._seen.clear()
+        crossings = {}
+        for period, (span, before) in narrow.items():
+            self._seen[account.workspace_ids, period] = span
+            rows = costs_in(totals.connection, account.workspace_ids, span)
+            passed = first_above(rows["cost"], before, limit)
+            if passed is None:
+                raise AssertionError("a span passes the limit that its executions do not pass")
+            place, before_it, after_it = passed
+            row = rows.iloc[place]
+            position = Position(row["started_at"], row["id"])
+            crossings[period] = Crossing(period, position, limit, before_it, after_it)
+        return crossings
+
+    def _narrowed(
+        self, totals: Totals, account: Account, limit: Decimal, periods: Iterable[BillingPeriod]
+    ) -> dict[BillingPeriod, tuple[Span, Decimal]]:
+        """Find a short span in which each period's total passes the limit, and the total before."""
+        narrow = {}
+        before = dict.fromkeys(periods, ZERO)
+        spans: dict[BillingPeriod, list[Span]] = {}
+        for period in before:
+            seen = self._seen.get((account.workspace_ids, period))
+            # Of many most have none, and need no look at their days.
+            if seen:
+                spans[period] = _up_to(seen, period)
+            else:
+                many = len(before) > _FEW_PERIODS
+                spans[period] = [period] if many else days_of(period, self.zone)
+        while spans:
+            finer = {}
+            for period, rows in _sums(totals, account, spans).items():
+                passed = first_above(rows["cost"], before[period], limit)
+                if passed is not None:
+                    place, before[period], _ = passed
+                    span = spans[period][place]
+                    cut = self._cut(span)
+                    if cut and rows["executions"].iloc[place] > _FEW_EXECUTIONS:
+                        finer[period] = cut
+                    else:
+                        narrow[period] = (span, before[period])
+                elif (end := spans[period][-1].end) < period.end:
+                    with exact():
+                        before[period] = sum(rows["cost"], before[period])
+                    finer[period] = days_of(Span(end, period.end), self.zone)
+            spans = finer
+        return narrow
+
+    def _cut(self, span: Span) -> list[Span]:
+        """Cut a span into days, hours, minutes or seconds; a second is not cut."""
+        length = span.end - span.start
+        if length > _DAY:
+            return days_of(span, self.zone)
+        return next((slices(span, step) for step in _STEPS if step < length), [])
+
+
+def _up_to(seen: Span, period: BillingPeriod) -> list[Span]:
+    return [Span(period.start, seen.start), seen]
+
+
+def _sums(
+    totals: Totals, account: Account, spans: Mapping[BillingPeriod, Sequence[Span]]
+) -> dict[BillingPeriod, pd.DataFrame]:
+    """Sum the spans of all periods in one statement."""
+    together = [span for of_period in spans.values() for span in of_period]
+    rows = totals.by_span(account.workspace_ids, together, "cost", "executions")
+    found = {}
+    for period, of_period in spans.items():
+        found[period], rows = rows.iloc[: len(of_period)], rows.iloc[len(of_period) :]
+    return found

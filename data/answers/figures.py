@@ -1,0 +1,211 @@
+"""The figures of a whole window: its sums, beside earlier ones, step by step, against the limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import Final
+
+from data.answers.crossings import Crossings
+from data.platform.access import Account
+from data.platform.executions import extent_of, periods_in_use
+from data.platform.selection import Selection
+from data.question.query import Split, UsageQuery
+from data.rules.allowance import Crossing
+from data.rules.calendar import (
+    FIRST_DAY,
+    BillingPeriod,
+    Span,
+    Window,
+    billing_period,
+    billing_periods,
+    day_start,
+)
+from data.rules.comparison import comparison_of
+from data.rules.money import ZERO, exact, trimmed
+from data.rules.steps import Unit, parts_of, steps_of, unit_of
+from data.sums.by_span import Sums, sums_by, together
+from data.sums.groups import Group, groups_by
+from data.sums.totals import Totals
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class RunningTotals:
+    """The account's running total in one billing period: dollars at ascending instants."""
+
+    period: BillingPeriod
+    points: Sequence[tuple[datetime, Decimal]]
+
+    def after(self, step: Span) -> Decimal | None:
+        """Return the total at the end of ``step``, as far as it has come; None before it began."""
+        last, total = next(
+            (point for point in reversed(self.points) if point[0] <= step.end), (None, None)
+        )
+        return total if last and last > step.start else None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a whole window adds up to, and how the account stands.
+
+    ``by_step`` has the sums of each of ``steps``, which together are the window; ``groups`` splits
+    their costs. ``earlier`` are the sums of the window ``comparison``; ``earliest`` is when the
+    workspace's executions began; both are None where that was not before the window.
+    ``crossings`` are the account's in the window. ``crossing`` and ``running_total`` (of the
+    account, in full dollars) are those of ``period``, the billing period that holds the window's
+    last instant. The total is None, and ``running_totals`` is empty, for viewers to whom they
+    would tell of other people's workspaces.
+    """
+
+    account: Account
+    window: Window
+    filtered: bool
+    unit: Unit
+    steps: Sequence[Span]
+    by_step: Sequence[Sums]
+    groups: Sequence[Group]
+    comparison: Span | None
+    earlier: Sums | None
+    earliest: datetime | None
+    crossings: Sequence[Crossing]
+    period: BillingPeriod | None
+    crossing: Crossing | None
+    running_total: Decimal | None
+    running_totals: Sequence[RunningTotals]
+
+    @cached_property
+    def sums(self) -> Sums:
+        """The sums of the window."""
+        return together(self.by_step)
+
+    @cached_property
+    def running_total_by_step(self) -> Sequence[Decimal | None]:
+        """The account's running total at the end of each step; None where it is not told."""
+        return [
+            next(
+                (each.after(step) for each in self.running_totals if step.start in each.period),
+                None,
+            )
+            for step in self.steps
+        ]
+
+
+def figures_of(
+    totals: Totals,
+    crossings: Crossings,
+    account: Account,
+    query: UsageQuery,
+    split: Split,
+    *,
+    drawn: bool,
+    tells_totals: bool,
+) -> Figures:
+    """Read the figures of a window in one snapshot; not ``drawn``, it is one single step."""
+    zone, window = crossings.zone, query.window
+    extent = extent_of(totals.connection, query.workspace_id, window)
+    in_use = periods_in_use(totals.connection, query.workspace_id, extent, zone)
+    unit = unit_of(window)
+    steps: Sequence[Span] = [window]
+    if drawn:
+        by_month = unit is Unit.MONTH
+        steps = parts_of(window, in_use) if by_month else steps_of(window, unit, zone)
+    comparison = comparison_of(window, zone, account.as_of)
+    earliest, earlier_extent = _earlier(totals, query, comparison, zone)
+    last = billing_period(window.end - _MICROSECOND, zone) if window.start < window.end else None
+    periods = {
+        *in_use,
+        *periods_in_use(totals.connection, query.workspace_id, earlier_extent, zone),
+        *([last] if last else []),
+    }
+    found = crossings.of(totals, account, periods)
+    selection = Selection(query.workspace_id, window, query.filters, tuple(found.values()))
+    spans = [comparison, *steps] if comparison and earliest else steps
+    sums = sums_by(totals, selection, spans)
+    running_totals: list[RunningTotals] = []
+    running_total = None
+    if tells_totals and last:
+        running_totals, running_total = _running_totals(
+            totals, account, last, steps if drawn else [], zone
+        )
+    return Figures(
+        account=account,
+        window=window,
+        filtered=bool(query.filters),
+        unit=unit,
+        steps=steps,
+        by_step=sums[len(spans) - len(steps) :],
+        groups=groups_by(totals, selection, steps, split),
+        comparison=comparison,
+        earlier=sums[0] if len(spans) > len(steps) else None,
+        earliest=earliest,
+        crossings=sorted(
+            (each for each in found.values() if each.position.started_at in window),
+            key=lambda each: each.position,
+        ),
+        period=last,
+        crossing=found.get(last) if last else None,
+        running_total=running_total,
+        running_totals=running_totals,
+    )
+
+
+def _earlier(
+    totals: Totals, query: UsageQuery, comparison: Span | None, zone: tzinfo
+) -> tuple[datetime | None, tuple[datetime | None, datetime | None]]:
+    """Return when the first execution before the window started, and the ends of ``comparison``."""
+    if comparison is None:
+        return None, (None, None)
+    ever = Span(day_start(FIRST_DAY, zone), query.window.start)
+    earliest, _ = extent_of(totals.connection, query.workspace_id, ever)
+    return earliest, extent_of(totals.connection, query.workspace_id, comparison)
+
+
+def _running_totals(
+    totals: Totals, account: Account, last: BillingPeriod, steps: Sequence[Span], zone: tzinfo
+) -> tuple[list[RunningTotals], Decimal]:
+    """Add up the account's costs along ``steps``, and all of those in the period ``last``."""
+    edges_of = _edges(account, last, steps, zone)
+    spans = [Span(*ends) for edges in edges_of.values() for ends in pairwise(edges)]
+    costs = iter(totals.by_span(account.workspace_ids, spans, "cost")["cost"])
+    found, total = [], ZERO
+    with exact():
+        for period, edges in edges_of.items():
+            sums = accumulate((next(costs) for _ in edges[1:]), initial=ZERO)
+            points = [(edge, trimmed(spent)) for edge, spent in zip(edges, sums, strict=True)]
+            total = points[-1][1]
+            if shown := [point for point in points if _is_shown(point[0], account, steps)]:
+                found.append(RunningTotals(period, shown))
+    return found, total
+
+
+def _is_shown(instant: datetime, account: Account, steps: Sequence[Span]) -> bool:
+    return bool(steps) and steps[0].start <= instant <= _until(account, steps)
+
+
+def _edges(
+    account: Account, last: BillingPeriod, steps: Sequence[Span], zone: tzinfo
+) -> dict[BillingPeriod, list[datetime]]:
+    """Return the instants at which each period's running total is told, from its start on."""
+    if not steps:
+        return {last: [last.start, last.end]}
+    until = _until(account, steps)
+    told = {until, *(step.start for step in steps if step.start <= until)}
+    periods = billing_periods([step.start for step in steps], zone)
+    edges = {
+        period: {period.start, *(edge for edge in told if period.start < edge <= period.end)}
+        for period in periods
+    }
+    edges.setdefault(last, {last.start}).add(last.end)
+    # What ended within the steps is told to its end.
+    for period in periods[:-1]:
+        edges[period].add(period.end)
+    return {period: sorted(each) for period, each in edges.items()}
+
+
+def _until(account: Account, steps: Sequence[Span]) -> datetime:
+    """Return where the line ends: nothing is told of what has not happened yet."""
+    return max(steps[0].start, min(steps[-1].end, account.as_of))

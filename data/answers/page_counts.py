@@ -1,0 +1,155 @@
+"""What surrounds a page: how many rows there are, how many before it, where one can go on."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Select, func, literal, select
+
+from data.platform.connection import row_within
+from data.platform.executions import count_tied
+from data.platform.selection import Selection, newer_than, older_than
+from data.question.cursor import Cursor, Direction, Position
+from data.question.query import UsageQuery
+from data.rules.calendar import Span
+from data.sums.totals import Totals
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+# Filtered rows are counted one by one; a page is worth more than its number.
+_COUNTED_WITHIN_SECONDS: Final = 2
+
+
+@dataclass(frozen=True)
+class PageCounts:
+    """The rows of a window around a page.
+
+    ``newer`` counts those before the first one shown, ``total`` all of them; both are None where
+    counting takes too long. The cursors lead on, and are None where nothing follows.
+    """
+
+    total: int | None
+    newer: int | None
+    next_cursor: Cursor | None
+    previous_cursor: Cursor | None
+
+
+def count_of(totals: Totals, selection: Selection) -> int:
+    """Count the executions of a window, however long that takes."""
+    if not selection.filters:
+        return _summed(totals, selection, None)[0]
+    counted: int = totals.connection.execute(_select(selection, func.count())).scalar_one()
+    return counted
+
+
+def page_counts_of(
+    totals: Totals,
+    selection: Selection,
+    query: UsageQuery,
+    rows: pd.DataFrame,
+    position: Position | None,
+) -> PageCounts:
+    """Return what surrounds the page of ``rows`` that was read from ``position``."""
+    total: int | None
+    newer: int | None
+    if counted := _counted(totals, selection, query, rows, position):
+        total, newer = counted
+        before, behind = newer > 0, total - newer - len(rows) > 0
+    else:
+        total = newer = None
+        first, last = _ends(rows, position, query.direction)
+        before = first is not None and _exists(totals, selection, newer_than(first))
+        behind = last is not None and _exists(totals, selection, older_than(last))
+    return PageCounts(
+        total,
+        newer,
+        _next_cursor(query, rows, position) if behind else None,
+        _previous_cursor(query, rows, position) if before else None,
+    )
+
+
+def _counted(
+    totals: Totals,
+    selection: Selection,
+    query: UsageQuery,
+    rows: pd.DataFrame,
+    position: Position | None,
+) -> tuple[int, int] | None:
+    """Count the rows of the window, and those of them that come before the page's first one."""
+    first = _place(rows, 0) if position and not rows.empty else None
+    if not selection.filters:
+        total, newer = _summed(totals, selection, first)
+    else:
+        counting = func.count()
+        before = counting.filter(newer_than(first)) if first else literal(0)
+        row = row_within(
+            totals.connection,
+            _COUNTED_WITHIN_SECONDS,
+            _select(selection, counting.label("total"), before.label("newer")),
+        )
+        if row is None:
+            return None
+        total, newer = row.total, row.newer
+    if rows.empty and position and query.direction is Direction.OLDER:
+        newer = total
+    return total, newer
+
+
+def _summed(totals: Totals, selection: Selection, first: Position | None) -> tuple[int, int]:
+    window, of_workspace = selection.window, [selection.workspace_id]
+    if first is None:
+        [total] = totals.by_span(of_workspace, [window], "executions")["executions"]
+        return total, 0
+    later = first.started_at + _MICROSECOND
+    spans = [Span(window.start, later), Span(later, window.end)]
+    older, newer = totals.by_span(of_workspace, spans, "executions")["executions"]
+    tied = count_tied(totals.connection, selection.workspace_id, first)
+    return older + newer, newer + tied
+
+
+def _ends(
+    rows: pd.DataFrame, position: Position | None, direction: Direction
+) -> tuple[Position | None, Position | None]:
+    """Return the places beyond which there may be more rows, on either side of the page."""
+    if not rows.empty:
+        return _place(rows, 0), _place(rows, -1)
+    if position is None:
+        return None, None
+    # The place itself belongs to the side that was not read.
+    if direction is Direction.OLDER:
+        return Position(position.started_at, ""), None
+    return None, Position(position.started_at + _MICROSECOND, "")
+
+
+def _exists(totals: Totals, selection: Selection, beyond: ColumnElement[bool]) -> bool:
+    found = totals.connection.execute(_select(selection, literal(1)).where(beyond).limit(1))
+    return found.one_or_none() is not None
+
+
+def _select(selection: Selection, *columns: ColumnElement[Any]) -> Select[Any]:
+    return select(*columns).select_from(selection.tables).where(selection.condition)
+
+
+def _next_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | None) -> Cursor:
+    if not rows.empty:
+        position = _place(rows, -1)
+    elif position:  # nothing newer than this place, so everything older begins with it
+        position = Position(position.started_at + _MICROSECOND, "")
+    else:
+        raise AssertionError("a window without rows has none that are older")
+    return Cursor(query.workspace_id, query.window, position, query.filters)
+
+
+def _previous_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | None) -> Cursor:
+    if not rows.empty:
+        position = _place(rows, 0)
+    elif position:  # nothing older than this place, so everything newer begins with it
+        position = Position(position.started_at, "")
+    else:
+        raise AssertionError("the first page has no rows that are newer")
+    return Cursor(query.workspace_id, query.window, position, query.filters)
+
+
+def _place(rows: pd.DataFrame, place: int) -> Position:
+    row = rows.iloc[place]
+    return Position(row["started_at"], row["id"])

@@ -1,0 +1,79 @@
+"""Whether everything that answers are made of can be read: each table, each column."""
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from data.platform.revision import Revision, revision_of
+from data.rules.errors import UnavailableError
+
+# What README's GRANTs name, by table.
+_Columns = dict[str, tuple[str, ...]]
+LEDGER: Final[_Columns] = {
+    "user_stats": ("user_id", "current_usage_limit"),
+    "workspace": ("id", "name", "billed_account_user_id", "archived_at", "allow_personal_api_keys"),
+    "permissions": ("user_id", "entity_type", "entity_id"),
+    "workflow": ("id", "name", "workspace_id"),
+    "workflow_execution_logs": (
+        *("id", "execution_id", "workflow_id", "workspace_id", "started_at", "ended_at"),
+        *("total_duration_ms", "status", "trigger", "cost"),
+    ),
+}
+SIGN_IN: Final[_Columns] = {
+    '"user"': ("id", "email", "banned", "ban_expires"),
+    "api_key": ("key", "user_id", "workspace_id", "expires_at"),
+}
+SESSIONS: Final[_Columns] = {"session": ("token", "user_id", "expires_at")}
+OWNERS: Final[_Columns] = {"workspace": ("owner_id",)}
+ORGANIZATIONS: Final[_Columns] = {
+    "workspace": ("organization_id",),
+    "member": ("user_id", "organization_id", "role"),
+}
+KEY_HASHES: Final[_Columns] = {"api_key": ("key_hash",)}
+
+
+_UNREADABLE: Final = text("""
+    SELECT needed.place, attribute.attname IS NULL AS missing
+    FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[]))
+        WITH ORDINALITY AS needed (of_table, of_column, place)
+    LEFT JOIN pg_attribute AS attribute
+        ON attribute.attrelid = to_regclass(needed.of_table)
+        AND attribute.attname = needed.of_column AND NOT attribute.attisdropped
+    WHERE attribute.attname IS NULL
+        OR NOT has_column_privilege(attribute.attrelid, attribute.attnum, 'SELECT')
+    ORDER BY needed.place LIMIT 1
+""")
+
+
+def check(connection: Connection, *, sessions: bool) -> None:
+    """Raise UnavailableError for the first column that cannot be read.
+
+    ``sessions`` says whether the platform's sessions sign people in. The catalogs are asked: a
+    table that a migration has locked is waited for by answers, not by this.
+    """
+    needed = [
+        (table, column)
+        for columns_by_table in _needed(revision_of(connection), sessions=sessions)
+        for table, columns in columns_by_table.items()
+        for column in columns
+    ]
+    tables, columns = zip(*needed, strict=True)
+    found = connection.execute(_UNREADABLE, {"tables": list(tables), "columns": list(columns)})
+    unreadable = found.one_or_none()
+    if unreadable:
+        table, column = needed[unreadable.place - 1]
+        why = "is not there" if unreadable.missing else "may not be read by this role"
+        raise UnavailableError(
+            f"The column {column} of {table} {why}. README's GRANTs name all that is needed.",
+            code="database_unreadable",
+        )
+
+
+def _needed(revision: Revision, *, sessions: bool) -> list[_Columns]:
+    return [
+        LEDGER,
+        SIGN_IN,
+        *([SESSIONS] if sessions else []),
+        *([ORGANIZATIONS] if revision.organizations else [OWNERS]),
+        *([KEY_HASHES] if revision.key_hashes else []),
+    ]

@@ -1,0 +1,70 @@
+"""The rollup's own tables, in the schema ``usage`` of the platform's database.
+
+``change`` is what triggers append to: what counts of an execution before (-1) and after (1). The
+others are what changes add up to once folded. In ``by_model`` the empty name is what no model
+accounts for: base charge and tools. In ``by_workflow`` it is a workflow that was deleted.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from data.platform.schema import UtcTimestamp
+
+SCHEMA: Final = "usage"
+# What is counted and added up; tokens and cost (dollars) are exact, unknown ones count as 0.
+MEASURES: Final = ("executions", "unknown", "unfinished", "tokens", "cost")
+
+metadata = MetaData(schema=SCHEMA)
+
+
+def _measures() -> list[Column[object]]:
+    counts = [Column(name, BigInteger, nullable=False) for name in MEASURES[:3]]
+    return counts + [Column(name, Numeric, nullable=False) for name in MEASURES[3:]]
+
+
+# No constraint: nothing that a platform writes may be refused here. No index: it would cost writers
+# more than it gives to readers of a table that is emptied every minute.
+change = Table(
+    "change",
+    metadata,
+    Column("sign", SmallInteger),
+    Column("workspace_id", Text),
+    Column("started_at", UtcTimestamp),
+    Column("workflow_id", Text),
+    Column("status", Text),
+    Column("cost", JSONB),
+)
+
+
+def _folded(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("workspace_id", Text, primary_key=True),
+        Column("start", UtcTimestamp, primary_key=True),
+        Column("name", Text, primary_key=True),
+        *_measures(),
+        # A day of all workspaces is what gets verified at a time.
+        Index(f"{name}_start_idx", "start"),
+        # Room to count up in place.
+        postgresql_with={"fillfactor": 70},
+    )
+
+
+minute: Final = _folded("minute")
+hour: Final = _folded("hour")
+by_workflow: Final = _folded("by_workflow")
+by_model: Final = _folded("by_model")
+
+_QUARTER_HOUR: Final = "date_bin('15 minutes', minute, '2000-01-01')"
+
+# Each folded table: the SQL of its start and its name out of a cell. Splits are by quarter-hour,
+# because every zone's midnight falls on one.
+FOLDED: Final = {
+    minute: ("minute", "''"),
+    hour: ("date_trunc('hour', minute)", "''"),
+    by_workflow: (_QUARTER_HOUR, "workflow_id"),
+    by_model: (_QUARTER_HOUR, "model"),
+}

@@ -1,0 +1,123 @@
+"""No question reads a whole table or sorts more than a page: told by PostgreSQL's own plans.
+
+The benchmarks ask the same at ten million executions; here are as many as a test has time for.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from benchmarks.loading import load
+from benchmarks.plans import PAGE_ROWS, Statement, explain, recorded, violations
+from benchmarks.world import BURST, BUSY, PAYER, SPARSE, Calendar
+from data.answers.ledger import Ledger
+from data.files.csv import ROW_LIMIT
+from data.platform.access import Viewer
+from data.platform.connection import connect
+from data.question.cursor import Cursor, Position
+from data.question.filters import Filters
+from data.question.query import Split, UsageQuery
+from data.rules.calendar import Window
+from data.sums import rollup
+
+EXECUTIONS = 20_000
+VIEWER = Viewer(PAYER)
+
+
+@dataclass(frozen=True)
+class World:
+    engine: Engine
+    calendar: Calendar
+
+    def ledger(self) -> Ledger:
+        """Return a ledger that has not been asked anything yet."""
+        return Ledger(self.engine, zone=UTC, scope="account")
+
+
+@pytest.fixture(scope="module")
+def world(cluster: str) -> Iterator[World]:
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE plans")
+        url = cluster.replace("/postgres?", "/plans?")
+        calendar = Calendar.of(datetime.now(UTC))
+        load(url, EXECUTIONS, calendar)
+        rollup.install(url)
+        engine = connect(url)
+        yield World(engine, calendar)
+        engine.dispose()
+        connection.execute("DROP DATABASE plans WITH (FORCE)")
+
+
+def middle(world: World, workspace: str, window: Window) -> UsageQuery:
+    at = world.calendar.burst.start + (world.calendar.burst.end - world.calendar.burst.start) / 2
+    return UsageQuery(workspace, window, cursor=Cursor(workspace, window, Position(at, "")))
+
+
+def last(world: World) -> UsageQuery:
+    month = world.calendar.month
+    at = month.start + (month.end - month.start) / EXECUTIONS * 50
+    return UsageQuery(BUSY, month, cursor=Cursor(BUSY, month, Position(at, "")))
+
+
+def take(world: World, query: UsageQuery) -> None:
+    with world.ledger().export(VIEWER, query) as export:
+        assert sum(1 for _ in export.rows) == 10_000
+
+
+def open_row(world: World) -> None:
+    ledger = world.ledger()
+    page = ledger.page(VIEWER, middle(world, BUSY, world.calendar.month))
+    assert ledger.execution(VIEWER, BUSY, page.rows["id"].iloc[0]).before
+
+
+def split(world: World, by: Split) -> None:
+    figures = world.ledger().figures(VIEWER, UsageQuery(BUSY, world.calendar.month), by)
+    assert len(figures.groups) > 7
+
+
+DOORS: dict[str, Callable[[World], object]] = {
+    "first page": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.month)),
+    "middle page": lambda w: w.ledger().page(VIEWER, middle(w, BUSY, w.calendar.month)),
+    "last page": lambda w: w.ledger().page(VIEWER, last(w)),
+    "sparse workspace": lambda w: w.ledger().page(VIEWER, UsageQuery(SPARSE, w.calendar.month)),
+    "burst": lambda w: w.ledger().page(VIEWER, middle(w, BURST, w.calendar.month)),
+    "page of a year": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.year)),
+    "summary": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.month)),
+    "summary of a year": lambda w: w.ledger().summary(VIEWER, UsageQuery(BUSY, w.calendar.year)),
+    "filtered page": lambda w: w.ledger().page(
+        VIEWER, UsageQuery(BUSY, w.calendar.month, filters=Filters(trigger=("api",)))
+    ),
+    "figures": lambda w: w.ledger().figures(VIEWER, UsageQuery(BUSY, w.calendar.month)),
+    "by workflow": lambda w: split(w, Split.WORKFLOW),
+    "by model": lambda w: split(w, Split.MODEL),
+    "options": lambda w: w.ledger().filter_options(VIEWER, UsageQuery(BUSY, w.calendar.month)),
+    "export": lambda w: take(w, UsageQuery(BUSY, w.calendar.month)),
+    "execution": open_row,
+    "workspaces": lambda w: w.ledger().workspaces(VIEWER),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_plan_reads_a_whole_table_or_sorts_more_than_a_page(world: World, door: str) -> None:
+    with recorded(world.engine) as statements:
+        DOORS[door](world)
+    assert statements
+    shown = ROW_LIMIT if door == "export" else 0
+    assert violations(explain(world.engine, statements), rows=shown + PAGE_ROWS) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT count(*) FROM workflow_execution_logs WHERE level = 'info'",
+        "SELECT id FROM workflow_execution_logs ORDER BY cost LIMIT 5",
+    ],
+)
+def test_a_plan_that_does_is_seen(world: World, text: str) -> None:
+    found = violations(explain(world.engine, [Statement(text, None, streamed=False)]))
+    assert found
+    assert all(violation.rows > PAGE_ROWS for violation in found)
