@@ -14,7 +14,7 @@ from benchmarks.questions import Question
 from benchmarks.serving import Server, listening
 from benchmarks.stage import Scene
 from benchmarks.world import BUSY
-from data.files.csv import ROW_LIMIT
+from data.files.export import ROW_LIMIT
 from data.question.cursor import PAGE_SIZE
 
 _TABLE: Final = "executions"

@@ -16,7 +16,7 @@ from benchmarks.serving import product
 from benchmarks.stage import Scene
 from benchmarks.timing import Times, client_of, repeated, timed
 from benchmarks.world import PAYER
-from data.files.csv import ROW_LIMIT
+from data.files.export import ROW_LIMIT
 
 SUM: Final = "one sum over the month"
 _EXPORT_ROWS: Final = ROW_LIMIT + 32

@@ -24,7 +24,7 @@ from benchmarks.world import (
     Calendar,
 )
 from data.platform import schema
-from data.platform.charges import total_of
+from data.platform.cost_json import total_of
 
 # A long load with a short memory: what the cluster is set to while it loads, and only then.
 BULK_SETTINGS: Final = {

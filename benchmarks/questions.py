@@ -12,8 +12,9 @@ import psycopg
 from benchmarks.stage import Scene
 from benchmarks.world import BURST, BUSY, PAYER, PRESET, PROXY_HEADER, SPARSE
 from components import ids
-from data.question.cursor import PAGE_SIZE, Cursor, Position
+from data.question.cursor import PAGE_SIZE, Cursor
 from data.rules.calendar import Window
+from data.rules.position import Position
 
 CALLBACK_PATH: Final = "/_dash-update-component"
 _JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}

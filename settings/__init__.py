@@ -2,12 +2,13 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from data.rules.billing import LimitScope
 from settings.types import (
     BaseUrl,
     DatabaseUrl,
@@ -57,8 +58,8 @@ class Settings(BaseSettings):
         alias="USAGE_TIMEZONE",
         description="IANA name; months, days and displayed times use it",
     )
-    limit_scope: Literal["account", "workspace"] = Field(
-        default="account",
+    limit_scope: LimitScope = Field(
+        default=LimitScope.ACCOUNT,
         alias="USAGE_LIMIT_SCOPE",
         description="what the running total covers: every workspace of the payer, or this one",
     )

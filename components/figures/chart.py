@@ -62,7 +62,7 @@ def legend(figures: Figures) -> list[Component]:
         ]
     if figures.running_totals:
         keys.append(_key("Running total", "usage-key usage-key-line"))
-        if figures.account.limit is not None:
+        if figures.account.terms.limit is not None:
             keys.append(_key("Limit", "usage-key usage-key-limit"))
     return keys
 

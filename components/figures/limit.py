@@ -7,6 +7,7 @@ from dash.development.base_component import Component
 
 from components import formats, ids
 from components.aria import aria
+from components.scope_words import SCOPE_WORDS
 from data.answers.figures import Figures
 from data.rules.money import exact
 from settings import Settings
@@ -19,21 +20,21 @@ def layout() -> Component:
 
 def show(figures: Figures, settings: Settings) -> list[Component]:
     """Say how the account stands; amounts only where its running total may be told."""
-    limit, period = figures.account.limit, figures.period
+    limit, period = figures.account.terms.limit, figures.period
     if limit is None:
         return [html.Span("No limit set: everything is Included")]
     dollars = formats.limit_dollars(limit)
     if period is None:
         return [html.Span(f"Limit {dollars}")]
-    month = f"{period.month:%B}"
+
     since = None
     if figures.crossing:
         instant = formats.second(figures.crossing.position.started_at, settings.zone)
         since = f"{instant} {settings.zone}"
     if figures.running_total is None:
-        told = f"crossed {since}" if since else f"not crossed in {month}"
+        told = f"crossed {since}" if since else f"not crossed in {period.name}"
         return [html.Span([html.B(f"Limit {dollars}"), f" {told}"])]
-    whole = {"account": "whole account", "workspace": "this workspace"}[settings.limit_scope]
+
     spent = figures.running_total
     with exact():
         over = spent - limit
@@ -44,15 +45,19 @@ def show(figures: Figures, settings: Settings) -> list[Component]:
         state = [html.B(formats.total_dollars(-over)), " left"]
     return [
         html.Span(
-            [html.B(formats.total_dollars(spent)), f" of {dollars} limit ", _muted(month, whole)]
+            [
+                html.B(formats.total_dollars(spent)),
+                f" of {dollars} limit ",
+                _muted(period.name, SCOPE_WORDS[settings.limit_scope].beside),
+            ]
         ),
         _bar(spent, limit),
         html.Span(state, className="usage-limit-state"),
     ]
 
 
-def _muted(month: str, whole: str) -> Component:
-    return html.Span(f"· {month}, {whole}", className="usage-muted")
+def _muted(period: str, whole: str) -> Component:
+    return html.Span(f"· {period}, {whole}", className="usage-muted")
 
 
 def _bar(spent: Decimal, limit: Decimal) -> Component:

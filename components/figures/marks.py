@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from components import formats
 from data.answers.figures import Figures
+from data.rules.calendar import local_day
 from data.rules.money import exact
 
 # The panels' shares of the height, from the bottom up.
@@ -29,7 +30,7 @@ def at(instant: datetime) -> str:
 def top_of(figures: Figures) -> float:
     """Return how many dollars the axis goes up to."""
     totals = [total for of_month in figures.running_totals for _, total in of_month.points]
-    most, limit = max(totals, default=Decimal(0)), figures.account.limit
+    most, limit = max(totals, default=Decimal(0)), figures.account.terms.limit
     with exact():
         if limit is not None and limit <= most * _LIMIT_SHOWN_UP_TO:
             most = max(most, limit)
@@ -37,23 +38,23 @@ def top_of(figures: Figures) -> float:
 
 
 def running_totals(
-    figures: Figures, shapes: list[dict[str, Any]], notes: list[dict[str, Any]]
+    figures: Figures, zone: tzinfo, shapes: list[dict[str, Any]], notes: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return the line of the running total, which starts anew with each month, and the limit's."""
+    """Return the line of the running total, which starts anew with each period, and the limit's."""
     x: list[str | None] = []
     y: list[float | None] = []
     for number, of_month in enumerate(figures.running_totals):
         if number:
             x.append(None)
             y.append(None)
-            month, start = of_month.period.month, at(of_month.period.start)
+            day, start = local_day(of_month.period.start, zone), at(of_month.period.start)
             shapes.append(_down(start, UPPER[0], UPPER[1], "--usage-control"))
-            text = f" {month.day} {month:%b}: starts at $0"
+            text = f" {day.day} {day:%b}: starts at $0"
             if len(figures.running_totals) <= _MONTHS_NAMED:
                 notes.append(note(start, 1, text, side="left"))
         x += [at(instant) for instant, _ in of_month.points]
         y += [float(total) for _, total in of_month.points]
-    limit = figures.account.limit
+    limit = figures.account.terms.limit
     if limit is not None and limit <= top_of(figures):
         ends = {"x0": 0, "x1": 1, "y0": float(limit), "y1": float(limit)}
         dashed = {"color": MUTED, "width": 1.25, "dash": "5px,3px"}

@@ -51,7 +51,7 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
     if not dearest:
         axes["yaxis"]["range"] = [0, _TOP_OF_NOTHING]
     if upper:
-        data += picture_marks.running_totals(figures, shapes, notes)
+        data += picture_marks.running_totals(figures, zone, shapes, notes)
         notes.append(_title("Running total of the account, per month", UPPER[1], left))
         axes["yaxis2"] = _axis(UPPER, top) | {"range": [0, top]}
     data += picture_marks.crossings(figures, zone, shapes, notes, upper=upper)

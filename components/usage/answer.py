@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 from components.usage.state import refuse_other_frames
 from components.usage.view import View
-from data.answers.ledger import Ledger, Page
+from data.answers.ledger import Ledger
 from data.platform.access import Viewer
-from data.question.cursor import Direction
 from data.question.query import CURSOR_PARAMS, UsageQuery
 from data.question.window import WINDOW_PARAMS
 from data.rules.errors import BadRequestError
@@ -37,7 +36,7 @@ def answer(
     if pinned:
         kept = UsageQuery.parse(pinned, workspace_id=workspace_id, now=now, zone=ledger.zone)
         query = replace(query, window=replace(kept.window, preset=query.window.preset))
-    page = _whole_first_page(ledger, viewer, query)
+    page, workspaces = ledger.page_shown(viewer, query)
     params = {name: words[0] for name, words in asked.items() if name in WINDOW_PARAMS}
     if not params and query.window.preset:
         params = {"preset": query.window.preset.value}
@@ -45,14 +44,4 @@ def answer(
     # The first page needs none, and may not be the one that was asked for.
     cursor = cursor if page.previous_cursor else {}
     filters = query.filters.params()
-    return View(page, ledger.workspaces(viewer, cut=True), params, filters, cursor, frame, settings)
-
-
-def _whole_first_page(ledger: Ledger, viewer: Viewer, query: UsageQuery) -> Page:
-    """Answer ``query``; going back past a late row ends in a full page, not in a short one."""
-    page = ledger.page(viewer, query, cut=True)
-    short = len(page.rows) < query.limit and page.next_cursor is not None
-    if query.direction is Direction.NEWER and short:
-        first = replace(query, cursor=None, direction=Direction.OLDER)
-        return ledger.page(viewer, first, cut=True)
-    return page
+    return View(page, workspaces, params, filters, cursor, frame, settings)

@@ -11,8 +11,9 @@ from dash.development.base_component import Component
 from components import formats, ids
 from components.aria import aria
 from components.usage import export_menu, notice
-from data.answers.ledger import Export, Ledger
-from data.files.csv import ROW_LIMIT, file_name, write_csv
+from data.answers.ledger import Ledger
+from data.files.csv import write_csv
+from data.files.export import ROW_LIMIT, Export, file_name
 from data.files.manifest import ProvenFile
 from data.platform.access import Viewer
 from data.question.file_options import FileOptions

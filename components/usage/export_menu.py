@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from components import ids
 from components.aria import aria
 from components.usage.view import View
-from data.files.csv import file_name
+from data.files.export import file_name
 from data.question.file_options import Columns, FileOptions, Mark, Separator
 from data.rules.errors import BadRequestError
 from data.rules.shown import shown

@@ -101,9 +101,7 @@ def register(app: Dash, ledger: Ledger, identify: Callable[[], Viewer], settings
                 now=datetime.now(UTC),
                 zone=ledger.zone,
             )
-            viewer = identify()
-            figures = ledger.figures(viewer, query, chosen)
-            options = ledger.filter_options(viewer, query)
+            figures, options = ledger.figures_shown(identify(), query, chosen)
         except UsageError as error:
             return _failed(error)
         filters = {name: words for name, words in asked.items() if name in FILTER_PARAMS}

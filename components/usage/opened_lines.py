@@ -7,6 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from components import formats
+from components.scope_words import SCOPE_WORDS
 from components.usage import reasons
 from data.answers.detail import Detail, Part
 from data.rules.labels import UNFINISHED, type_label, workflow_label
@@ -42,11 +43,11 @@ def _cost(detail: Detail) -> Iterator[Component]:
     if row.cost is None:
         yield html.P(reasons.of_cost(row))
         if row.tokens is not None:
-            yield _table([("Tokens", _tokens(row.tokens, detail.sent, detail.received))])
+            yield _table([("Tokens", _tokens(row.tokens, row.sent, row.received))])
         return
     if row.status in UNFINISHED:
         yield html.P(f"Still {row.status}: this is what it cost so far.")
-    tokens = _tokens(row.tokens, detail.sent, detail.received)
+    tokens = _tokens(row.tokens, row.sent, row.received)
     total = _named("Total", tokens if len(detail.parts) != 1 or not detail.parts[0].tokens else "")
     lines = [(_line(detail, part), _dollars(part)) for part in detail.parts]
     yield _table(lines, last=(total, formats.exact_dollars(row.cost)))
@@ -89,9 +90,9 @@ def _tokens(total: int | None, sent: int | None, received: int | None) -> str:
 
 
 def _why(detail: Detail, settings: Settings) -> Iterator[Component]:
-    row, limit = detail.execution, detail.account.limit
-    yield html.P(reasons.of_type(row, detail.crossing, limit, settings))
-    whose = settings.limit_scope.title()
+    row, terms = detail.execution, detail.account.terms
+    yield html.P(reasons.of_type(row, detail.crossing, terms, settings))
+    whose = SCOPE_WORDS[settings.limit_scope].name
     amounts = [
         (f"{whose} running total before", detail.before),
         ("Included part", detail.included),
@@ -100,7 +101,7 @@ def _why(detail: Detail, settings: Settings) -> Iterator[Component]:
     rows = [(name, formats.exact_dollars(amount)) for name, amount in amounts if amount is not None]
     rows.insert(
         0 if detail.before is None else 1,
-        ("Limit", "none set" if limit is None else formats.limit_dollars(limit)),
+        ("Limit", "none set" if terms.limit is None else formats.limit_dollars(terms.limit)),
     )
     after = None
     if detail.after is not None:

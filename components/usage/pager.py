@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from components import formats, ids
 from components.aria import aria
+from components.scope_words import SCOPE_WORDS
 from components.usage.view import View
 from data.rules.labels import rfc3339
 
@@ -95,13 +96,10 @@ def _rows(view: View) -> str:
 
 
 def _limit(view: View) -> str:
-    limit = view.page.account.limit
+    limit = view.page.account.terms.limit
     if limit is None:
         return "There is no limit set for the account that pays here: everything is Included."
-    covered = {
-        "account": "over all the workspaces it pays for",
-        "workspace": "of this workspace alone",
-    }[view.settings.limit_scope]
+    covered = SCOPE_WORDS[view.settings.limit_scope].covered
     return (
         f"The monthly limit of {formats.limit_dollars(limit)} is that of the account that pays for "
         f"this workspace; the running total {covered} counts against it."

@@ -1,17 +1,18 @@
 """Why a row reads as it does: the tooltips of its cells and the second lines under rows."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
 from components import formats
+from components.scope_words import SCOPE_WORDS
 from components.usage.view import View
-from data.platform.executions import Execution
-from data.question.cursor import Position
 from data.rules.allowance import Crossing
-from data.rules.calendar import billing_period
+from data.rules.billing import Terms
+from data.rules.calendar import local_day
+from data.rules.execution import Execution
 from data.rules.labels import UNFINISHED, UsageType, rfc3339, type_label
+from data.rules.position import Position
 from data.rules.shown import named
 from settings import Settings
 
@@ -23,7 +24,7 @@ def of_cells(view: View, row: Execution) -> dict[str, str]:
     """Return the reason behind each cell of ``row``, by column."""
     return {
         "date": rfc3339(row.started_at),
-        "type": of_type(row, _crossing_of(view, row), view.page.account.limit, view.settings),
+        "type": of_type(row, _crossing_of(view, row), view.page.account.terms, view.settings),
         "workflow": (
             "This workflow was deleted" if row.workflow_name is None else named(row.workflow_name)
         ),
@@ -52,7 +53,7 @@ def of_crossing(view: View, row: Execution) -> str | None:
         parts = "all of this cost is On-Demand"
     return (
         f"Limit {formats.limit_dollars(crossing.limit)} crossed here: {parts}. "
-        f"Earlier executions of {crossing.period.month:%B} are Included."
+        f"Earlier executions of {crossing.period.name} are Included."
     )
 
 
@@ -74,31 +75,31 @@ def of_hidden_crossings(view: View, rows: Sequence[Execution]) -> dict[int, str]
             said[place] = (
                 f"Limit {formats.limit_dollars(crossing.limit)} crossed on {instant} {view.zone}, "
                 "between these two executions. "
-                f"Earlier executions of {crossing.period.month:%B} are Included."
+                f"Earlier executions of {crossing.period.name} are Included."
             )
     return said
 
 
 def of_month_starts(view: View, rows: Sequence[Execution]) -> dict[int, str]:
     """Return, by place, what to say under the first row of a month that follows another."""
-    months = [billing_period(row.started_at, view.zone).month for row in rows]
+    periods = [view.page.account.terms.period_at(row.started_at) for row in rows]
+    days = [local_day(period.start, view.zone) for period in periods]
     return {
-        place: f"{month.day} {month:%B}: the running total starts at $0"
-        for place, (month, older) in enumerate(pairwise(months))
-        if month != older
+        place: f"{day.day} {day:%B}: the running total starts at $0"
+        for place, (day, older) in enumerate(pairwise(days))
+        if day != older
     }
 
 
-def of_type(
-    row: Execution, crossing: Crossing | None, limit: Decimal | None, settings: Settings
-) -> str:
+def of_type(row: Execution, crossing: Crossing | None, terms: Terms, settings: Settings) -> str:
     """Tell why ``row`` is of its Type; ``crossing`` is that of its billing period."""
-    if limit is None:
+    if terms.limit is None:
         return "Included: no limit set"
-    subject, dollars = f"the {settings.limit_scope}", formats.limit_dollars(limit)
+    subject = SCOPE_WORDS[settings.limit_scope].subject
+    dollars = formats.limit_dollars(terms.limit)
     if crossing is None:
-        month = billing_period(row.started_at, settings.zone).month
-        return f"Included: {subject} has not crossed its limit of {dollars} in {month:%B}"
+        period = terms.period_at(row.started_at).name
+        return f"Included: {subject} has not crossed its limit of {dollars} in {period}"
     if crossing.position == Position(row.started_at, row.id):
         return f"On-Demand: this execution took {subject} over its limit of {dollars}"
     side = "before" if row.type is UsageType.INCLUDED else "after"

@@ -10,7 +10,8 @@ from dash.development.base_component import Component
 from components import formats, ids
 from components.usage import reasons
 from components.usage.view import View
-from data.platform.executions import Execution, executions_of
+from data.rules.allowance import executions_in
+from data.rules.execution import Execution
 from data.rules.labels import UsageType, model_label, type_label, workflow_label
 from data.rules.shown import NO_NAME, named, one_line, shown
 from settings import Settings
@@ -94,7 +95,7 @@ def layout(settings: Settings) -> Component:
 
 def show(view: View) -> dict[str, Any]:
     """Return the rows as people read them, newest first."""
-    rows = executions_of(view.page.rows)
+    rows = executions_in(view.page.rows)
     notes = _notes(view, rows)
     return {
         "data": [_cells(view, row) for row in rows],

@@ -12,7 +12,7 @@ from components.aria import aria
 from components.buttons import button_group
 from components.usage.state import unless_same
 from components.usage.view import View
-from data.files.csv import ROW_LIMIT
+from data.files.export import ROW_LIMIT
 from data.rules.calendar import FIRST_DAY, Preset
 
 OUTPUTS: Final = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from data.answers.ledger import Page
+from data.answers.page import Page
 from data.platform.access import Workspace
 from data.rules.calendar import Window
 from settings import Settings

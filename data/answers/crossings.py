@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
-import pandas as pd
-
-from data.platform.access import Account
-from data.platform.executions import costs_in
-from data.question.cursor import Position
+from data.platform.rows import costs_in
+from data.platform.terms import Account
 from data.rules.allowance import Crossing, first_above
-from data.rules.calendar import BillingPeriod, Span, days_of, slices
+from data.rules.billing import BillingPeriod
+from data.rules.calendar import Span, days_of, slices
 from data.rules.money import ZERO, exact
 from data.sums.totals import Totals
 
@@ -40,7 +39,7 @@ class Crossings:
         self, totals: Totals, account: Account, periods: Iterable[BillingPeriod]
     ) -> dict[BillingPeriod, Crossing]:
         """Return the Crossings of those of ``periods`` in which the account has one."""
-        limit = account.limit
+        limit = account.terms.limit
         if limit is None:
             return {}
         narrow = self._narrowed(totals, account, limit, periods)
@@ -49,13 +48,12 @@ class Crossings:
         crossings = {}
         for period, (span, before) in narrow.items():
             self._seen[account.workspace_ids, period] = span
-            rows = costs_in(totals.connection, account.workspace_ids, span)
-            passed = first_above(rows["cost"], before, limit)
+            rows = costs_in(totals.snapshot, account.workspace_ids, span)
+            passed = first_above([row.cost for row in rows], before, limit)
             if passed is None:
                 raise AssertionError("a span passes the limit that its executions do not pass")
             place, before_it, after_it = passed
-            row = rows.iloc[place]
-            position = Position(row["started_at"], row["id"])
+            position = rows[place].position
             crossings[period] = Crossing(period, position, limit, before_it, after_it)
         return crossings
 
@@ -76,19 +74,19 @@ class Crossings:
                 spans[period] = [period] if many else days_of(period, self.zone)
         while spans:
             finer = {}
-            for period, rows in _sums(totals, account, spans).items():
-                passed = first_above(rows["cost"], before[period], limit)
+            for period, (costs, executions) in _sums(totals, account, spans).items():
+                passed = first_above(costs, before[period], limit)
                 if passed is not None:
                     place, before[period], _ = passed
                     span = spans[period][place]
                     cut = self._cut(span)
-                    if cut and rows["executions"].iloc[place] > _FEW_EXECUTIONS:
+                    if cut and executions[place] > _FEW_EXECUTIONS:
                         finer[period] = cut
                     else:
                         narrow[period] = (span, before[period])
                 elif (end := spans[period][-1].end) < period.end:
                     with exact():
-                        before[period] = sum(rows["cost"], before[period])
+                        before[period] = sum(costs, before[period])
                     finer[period] = days_of(Span(end, period.end), self.zone)
             spans = finer
         return narrow
@@ -107,11 +105,12 @@ def _up_to(seen: Span, period: BillingPeriod) -> list[Span]:
 
 def _sums(
     totals: Totals, account: Account, spans: Mapping[BillingPeriod, Sequence[Span]]
-) -> dict[BillingPeriod, pd.DataFrame]:
-    """Sum the spans of all periods in one statement."""
+) -> dict[BillingPeriod, tuple[list[Decimal], list[int]]]:
+    """Sum costs and executions of the spans of all periods in one statement."""
     together = [span for of_period in spans.values() for span in of_period]
-    rows = totals.by_span(account.workspace_ids, together, "cost", "executions")
-    found = {}
-    for period, of_period in spans.items():
-        found[period], rows = rows.iloc[: len(of_period)], rows.iloc[len(of_period) :]
-    return found
+    columns = totals.by_span(account.workspace_ids, together, "cost", "executions")
+    costs, executions = (iter(columns[measure]) for measure in ("cost", "executions"))
+    return {
+        period: (list(islice(costs, len(of_period))), list(islice(executions, len(of_period))))
+        for period, of_period in spans.items()
+    }

@@ -4,28 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from sqlalchemy import ColumnElement, Connection, case, select, true
+from sqlalchemy import case, select, true
 
 from data.answers.crossings import Crossings
-from data.platform.access import Account
-from data.platform.charges import lines, received, sent
-from data.platform.executions import (
-    Execution,
-    costs_in,
-    executions_of,
-    read_executions,
-    select_executions,
-)
-from data.platform.schema import execution
+from data.platform.rows import costs_in, read_executions, select_executions, whole
 from data.platform.selection import Selection, between
-from data.question.cursor import Position
+from data.platform.snapshot import Snapshot
+from data.platform.terms import Account
 from data.question.filters import is_text
-from data.rules.allowance import Crossing, classify
-from data.rules.calendar import EVER, BillingPeriod, Span, billing_period
+from data.rules.allowance import Crossing, label
+from data.rules.billing import BillingPeriod
+from data.rules.calendar import EVER, Span
 from data.rules.errors import NotFoundError
+from data.rules.execution import Execution
 from data.rules.money import ZERO, exact, trimmed
+from data.rules.position import Position
 from data.sums.totals import Totals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -53,9 +48,9 @@ class Detail:
     """Everything known of one execution.
 
     ``parts`` add up to its cost to the last digit, an unknown part as 0; there are none where the
-    cost is unknown. ``sent`` and ``received`` are tokens. ``crossing`` is that of its billing
-    period. ``before`` and ``after`` are the account's running total around it, None for viewers to
-    whom they would tell of other people's workspaces.
+    cost is unknown. ``crossing`` is that of its billing period. ``before`` and ``after`` are the
+    account's running total around it, None for viewers to whom they would tell of other people's
+    workspaces.
     """
 
     account: Account
@@ -63,8 +58,6 @@ class Detail:
     period: BillingPeriod
     ended_at: datetime | None
     duration_ms: int | None
-    sent: int | None
-    received: int | None
     parts: Sequence[Part]
     crossing: Crossing | None
     before: Decimal | None
@@ -93,21 +86,19 @@ class Detail:
 
         ``tells_totals`` says whether the viewer may know the running total. Raises NotFoundError.
         """
-        connection = totals.connection
-        one = execution.c.id == row_id
-        selected = select_executions(Selection(account.workspace.id, EVER)).where(one)
-        rows = read_executions(connection, selected) if is_text(row_id) else None
-        if rows is None or rows.empty:
+        snapshot = totals.snapshot
+        read = _read(snapshot, account.workspace.id, row_id) if is_text(row_id) else None
+        if read is None:
             raise NotFoundError(
                 "There is no such execution in this workspace. Check its id; the platform may "
                 "also have deleted it since.",
                 param="id",
             )
-        position = Position(rows["started_at"].iloc[0], row_id)
-        period = billing_period(position.started_at, crossings.zone)
+        position = Position(read.started_at, row_id)
+        period = account.terms.period_at(position.started_at)
         crossing = crossings.of(totals, account, [period]).get(period)
-        [row] = executions_of(classify(rows, [crossing] if crossing else []))
-        beside = connection.execute(select(*_BESIDE).where(one)).one()
+        row = read._replace(label=label(position, read.cost, [crossing] if crossing else []))
+        ended_at, duration_ms = _ran(snapshot, row)
         before = after = None
         if tells_totals:
             before = _spent_before(totals, account, period, position)
@@ -117,46 +108,49 @@ class Detail:
             account=account,
             execution=row,
             period=period,
-            ended_at=beside.ended_at,
-            duration_ms=_duration(row.started_at, beside),
-            sent=_whole(beside.sent),
-            received=_whole(beside.received),
-            parts=_parts(connection, row),
+            ended_at=ended_at,
+            duration_ms=duration_ms,
+            parts=_parts(snapshot, row),
             crossing=crossing,
             before=before,
             after=after,
         )
 
 
-_BESIDE: Final[tuple[ColumnElement[Any], ...]] = (
+def _read(snapshot: Snapshot, workspace_id: str, row_id: str) -> Execution | None:
+    selection = Selection(snapshot.executions, workspace_id, EVER)
+    statement = select_executions(selection, both_ways=True)
+    rows = snapshot.connection.execute(statement.where(snapshot.executions.id == row_id))
+    return next(read_executions(rows), None)
+
+
+def _ran(snapshot: Snapshot, row: Execution) -> tuple[datetime | None, int | None]:
+    """Return when it ended, and the milliseconds that the platform wrote, else those till then."""
+    executions = snapshot.executions
     # An end such as infinity is none.
-    case((between(execution.c.ended_at, EVER), execution.c.ended_at)).label("ended_at"),
-    execution.c.total_duration_ms,
-    sent,
-    received,
-)
+    ended_at = case((between(executions.ended_at, EVER), executions.ended_at))
+    ended, written = snapshot.connection.execute(
+        select(ended_at, executions.duration_ms).where(executions.id == row.id)
+    ).one()
+    if written is None and ended is not None:
+        written = (ended - row.started_at) // _MILLISECOND
+    return ended, None if written is None or written < 0 else written
 
 
-def _duration(started_at: datetime, beside: Any) -> int | None:
-    """Return the milliseconds that the platform wrote, else those between start and end."""
-    written: int | None = beside.total_duration_ms
-    if written is None and beside.ended_at is not None:
-        written = (beside.ended_at - started_at) // _MILLISECOND
-    return None if written is None or written < 0 else written
-
-
-def _parts(connection: Connection, row: Execution) -> list[Part]:
+def _parts(snapshot: Snapshot, row: Execution) -> list[Part]:
     if row.cost is None:
         return []
-    found = connection.execute(
-        select(*lines.c)
-        .select_from(execution.join(lines, true()))
-        .where(execution.c.id == row.id)
-        .order_by(lines.c.place)
+    executions = snapshot.executions
+    charges = executions.charges
+    found = snapshot.connection.execute(
+        select(*charges.c)
+        .select_from(executions.rows.join(charges, true()))
+        .where(executions.id == row.id)
+        .order_by(charges.c.place)
     )
     parts = [
         Part(
-            line.model, line.cost, line.tools, *map(_whole, (line.tokens, line.sent, line.received))
+            line.model, line.cost, line.tools, *map(whole, (line.tokens, line.sent, line.received))
         )
         for line in found
     ]
@@ -170,15 +164,6 @@ def _spent_before(
 ) -> Decimal:
     at = position.started_at
     [spent] = totals.by_span(account.workspace_ids, [Span(period.start, at)], "cost")["cost"]
-    tied = costs_in(totals.connection, account.workspace_ids, Span(at, at + _MICROSECOND))
+    tied = costs_in(totals.snapshot, account.workspace_ids, Span(at, at + _MICROSECOND))
     with exact():
-        earlier = (
-            cost
-            for row_id, cost in zip(tied["id"], tied["cost"], strict=True)
-            if Position(at, row_id) < position
-        )
-        return trimmed(sum(earlier, spent))
-
-
-def _whole(number: Decimal | None) -> int | None:
-    return None if number is None else int(number)
+        return trimmed(sum((row.cost for row in tied if row.position < position), spent))

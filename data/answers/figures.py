@@ -4,25 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, pairwise
 from typing import Final
 
 from data.answers.crossings import Crossings
-from data.platform.access import Account
-from data.platform.executions import extent_of, periods_in_use
+from data.platform.rows import extent_of, spans_in_use
 from data.platform.selection import Selection
+from data.platform.terms import Account
 from data.question.query import Split, UsageQuery
 from data.rules.allowance import Crossing
-from data.rules.calendar import (
-    FIRST_DAY,
-    BillingPeriod,
-    Span,
-    Window,
-    billing_period,
-    billing_periods,
-    day_start,
-)
+from data.rules.billing import BillingPeriod
+from data.rules.calendar import FIRST_DAY, Span, Window, day_start, month_at
 from data.rules.comparison import comparison_of
 from data.rules.money import ZERO, exact, trimmed
 from data.rules.steps import Unit, parts_of, steps_of, unit_of
@@ -105,31 +98,39 @@ def figures_of(
     tells_totals: bool,
 ) -> Figures:
     """Read the figures of a window in one snapshot; not ``drawn``, it is one single step."""
-    zone, window = crossings.zone, query.window
-    extent = extent_of(totals.connection, query.workspace_id, window)
-    in_use = periods_in_use(totals.connection, query.workspace_id, extent, zone)
+    zone, window, terms = crossings.zone, query.window, account.terms
+    extent = extent_of(totals.snapshot, query.workspace_id, window)
     unit = unit_of(window)
     steps: Sequence[Span] = [window]
-    if drawn:
-        by_month = unit is Unit.MONTH
-        steps = parts_of(window, in_use) if by_month else steps_of(window, unit, zone)
+    if drawn and unit is Unit.MONTH:
+        of_month = partial(month_at, zone=zone)
+        months = spans_in_use(totals.snapshot, query.workspace_id, extent, of_month)
+        steps = parts_of(window, months)
+    elif drawn:
+        steps = steps_of(window, unit, zone)
     comparison = comparison_of(window, zone, account.as_of)
     earliest, earlier_extent = _earlier(totals, query, comparison, zone)
-    last = billing_period(window.end - _MICROSECOND, zone) if window.start < window.end else None
+    last = terms.period_at(window.end - _MICROSECOND) if window.start < window.end else None
     periods = {
-        *in_use,
-        *periods_in_use(totals.connection, query.workspace_id, earlier_extent, zone),
-        *([last] if last else []),
-    }
+        period
+        for extents in (extent, earlier_extent)
+        for period in spans_in_use(totals.snapshot, query.workspace_id, extents, terms.period_at)
+    } | ({last} if last else set())
     found = crossings.of(totals, account, periods)
-    selection = Selection(query.workspace_id, window, query.filters, tuple(found.values()))
+    selection = Selection(
+        totals.snapshot.executions,
+        query.workspace_id,
+        window,
+        query.filters,
+        tuple(found.values()),
+    )
     spans = [comparison, *steps] if comparison and earliest else steps
     sums = sums_by(totals, selection, spans)
     running_totals: list[RunningTotals] = []
     running_total = None
     if tells_totals and last:
         running_totals, running_total = _running_totals(
-            totals, account, last, steps if drawn else [], zone
+            totals, account, last, steps if drawn else []
         )
     return Figures(
         account=account,
@@ -160,15 +161,15 @@ def _earlier(
     if comparison is None:
         return None, (None, None)
     ever = Span(day_start(FIRST_DAY, zone), query.window.start)
-    earliest, _ = extent_of(totals.connection, query.workspace_id, ever)
-    return earliest, extent_of(totals.connection, query.workspace_id, comparison)
+    earliest, _ = extent_of(totals.snapshot, query.workspace_id, ever)
+    return earliest, extent_of(totals.snapshot, query.workspace_id, comparison)
 
 
 def _running_totals(
-    totals: Totals, account: Account, last: BillingPeriod, steps: Sequence[Span], zone: tzinfo
+    totals: Totals, account: Account, last: BillingPeriod, steps: Sequence[Span]
 ) -> tuple[list[RunningTotals], Decimal]:
     """Add up the account's costs along ``steps``, and all of those in the period ``last``."""
-    edges_of = _edges(account, last, steps, zone)
+    edges_of = _edges(account, last, steps)
     spans = [Span(*ends) for edges in edges_of.values() for ends in pairwise(edges)]
     costs = iter(totals.by_span(account.workspace_ids, spans, "cost")["cost"])
     found, total = [], ZERO
@@ -187,14 +188,14 @@ def _is_shown(instant: datetime, account: Account, steps: Sequence[Span]) -> boo
 
 
 def _edges(
-    account: Account, last: BillingPeriod, steps: Sequence[Span], zone: tzinfo
+    account: Account, last: BillingPeriod, steps: Sequence[Span]
 ) -> dict[BillingPeriod, list[datetime]]:
     """Return the instants at which each period's running total is told, from its start on."""
     if not steps:
         return {last: [last.start, last.end]}
     until = _until(account, steps)
     told = {until, *(step.start for step in steps if step.start <= until)}
-    periods = billing_periods([step.start for step in steps], zone)
+    periods = account.terms.periods_at(step.start for step in steps)
     edges = {
         period: {period.start, *(edge for edge in told if period.start < edge <= period.end)}
         for period in periods

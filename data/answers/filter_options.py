@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import func, select
 
-from data.platform.charges import models_of
-from data.platform.schema import execution, workflow
 from data.platform.selection import Selection
 from data.question.filters import LENGTH_AT_MOST
 from data.question.query import UsageQuery
@@ -22,9 +20,6 @@ _LOOKED_THROUGH: Final = 1000
 _WORKFLOWS_AT_MOST: Final = 1000
 # Of a word that no filter takes, no more is read than tells so.
 _READ: Final = LENGTH_AT_MOST + 1
-_MODELS: Final[ColumnElement[list[str]]] = literal_column(
-    models_of(str(execution.c.cost), _READ)
-).label("models")
 
 
 @dataclass(frozen=True)
@@ -44,25 +39,26 @@ class FilterOptions:
 
 def filter_options_of(totals: Totals, query: UsageQuery) -> FilterOptions:
     """Return what the window of ``query`` can be filtered by."""
-    selection = Selection(query.workspace_id, query.window)
-    seen = totals.connection.execute(
+    connection, executions = totals.snapshot.connection, totals.snapshot.executions
+    seen = connection.execute(
         select(
-            func.left(execution.c.trigger, _READ).label("trigger"),
-            func.left(execution.c.status, _READ).label("status"),
-            _MODELS,
+            func.left(executions.trigger, _READ).label("trigger"),
+            func.left(executions.status, _READ).label("status"),
+            executions.models_cut(_READ).label("models"),
         )
-        .where(selection.condition)
-        .order_by(execution.c.started_at.desc())
+        .where(Selection(executions, query.workspace_id, query.window).condition)
+        .order_by(executions.started_at.desc())
         .limit(_LOOKED_THROUGH)
     ).all()
-    name = func.left(workflow.c.name, READ_AT_MOST + 1).label("name")
-    named = totals.connection.execute(
-        select(workflow.c.id, name)
+    workflows = executions.workflows
+    name = func.left(workflows.c.name, READ_AT_MOST + 1).label("name")
+    named = connection.execute(
+        select(workflows.c.id, name)
         .where(
-            workflow.c.workspace_id == query.workspace_id,
-            func.length(workflow.c.id) <= LENGTH_AT_MOST,
+            workflows.c.workspace_id == query.workspace_id,
+            func.length(workflows.c.id) <= LENGTH_AT_MOST,
         )
-        .order_by(name, workflow.c.id)
+        .order_by(name, workflows.c.id)
         .limit(_WORKFLOWS_AT_MOST)
     )
     filters = query.filters
@@ -77,9 +73,9 @@ def filter_options_of(totals: Totals, query: UsageQuery) -> FilterOptions:
 def _folded_models(totals: Totals, query: UsageQuery) -> Sequence[str]:
     """Return the models that the rollup knows of the window, all but those of its ragged ends."""
     table = tables.by_model
-    pieces = spans_by_source([query.window], rollup=totals.rollup, sources=OF_GROUPS)
-    for span in pieces.get(Source.QUARTERS, []):
-        found = totals.connection.execute(
+    sources = spans_by_source([query.window], rollup=totals.rollup, sources=OF_GROUPS)
+    for span in sources.get(Source.QUARTERS, []):
+        found = totals.snapshot.connection.execute(
             select(table.c.name)
             .where(
                 table.c.workspace_id == query.workspace_id,

@@ -1,40 +1,32 @@
 """The ledger of executions: a page of it, its sums, all of it for export; each one snapshot."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import Any, Final
+from dataclasses import replace
+from datetime import tzinfo
+from typing import Final
 
-import pandas as pd
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from data.answers.crossings import Crossings
 from data.answers.detail import Detail
 from data.answers.figures import Figures, figures_of
 from data.answers.filter_options import FilterOptions, filter_options_of
-from data.answers.page_counts import count_of, page_counts_of
-from data.files.csv import ROW_LIMIT
+from data.answers.page import Page, page_of, selection_of
+from data.answers.page_counts import count_of
+from data.files.export import ROW_LIMIT, Export
 from data.platform import readiness
-from data.platform.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
-from data.platform.connection import let_idle, snapshot
-from data.platform.executions import (
-    NEWEST_FIRST,
-    extent_of,
-    latest_start,
-    page_rows,
-    periods_in_use,
-    position_of,
-    select_executions,
-)
-from data.platform.labelled import labelled, select_labelled
-from data.platform.selection import Selection
-from data.question.cursor import Cursor
+from data.platform.access import Viewer, Workspace, workspaces_of
+from data.platform.connection import let_idle, transaction
+from data.platform.rows import newest_first, read_executions, select_executions
+from data.platform.snapshot import Snapshot, snapshot
+from data.platform.terms import Account, account_of
+from data.question.cursor import Direction
 from data.question.file_options import STANDARD, FileOptions
 from data.question.query import Split, UsageQuery
-from data.rules.allowance import Crossing, classify
-from data.rules.calendar import Window, billing_periods
+from data.rules.allowance import labelled
+from data.rules.billing import LimitScope
 from data.rules.labels import rfc3339
 from data.rules.shown import quoted
 from data.sums.rollup.trust import is_installed
@@ -43,41 +35,6 @@ from data.sums.totals import Totals
 _LOG: Final = logging.getLogger(__name__)
 
 _EXPORT_BATCH: Final = 1000
-
-
-@dataclass(frozen=True)
-class Page:
-    """Up to ``limit`` executions of a window, newest first, and what surrounds them.
-
-    ``rows`` has the columns id, execution_id, started_at, status, trigger, workflow_id,
-    workflow_name (None: deleted), models (list), tokens (int or None), cost (Decimal or None),
-    type and on_demand, of dtype ``object``. ``newer`` counts the rows of the window before the
-    first one shown, ``total`` all of them; both are None where counting took too long. ``latest``
-    is when the workspace's last execution started, asked only where there are no rows.
-    """
-
-    account: Account
-    window: Window
-    rows: pd.DataFrame
-    crossings: list[Crossing]
-    total: int | None
-    newer: int | None
-    next_cursor: Cursor | None
-    previous_cursor: Cursor | None
-    latest: datetime | None
-
-
-@dataclass(frozen=True)
-class Export:
-    """The newest ``ROW_LIMIT`` executions of a window, newest first, read as they are consumed.
-
-    Each of ``rows`` has the names of Page's columns up to ``cost``, or is a LabelledRow where the
-    FileOptions needs labels; ``total`` counts the window.
-    """
-
-    account: Account
-    rows: Iterable[Any]
-    total: int
 
 
 class Ledger:
@@ -108,70 +65,39 @@ class Ledger:
 
         ``sessions`` says whether the platform's sessions sign people in.
         """
-        with snapshot(self._engine) as connection:
+        with transaction(self._engine) as connection:
             readiness.check(connection, sessions=sessions)
 
     def workspaces(self, viewer: Viewer, *, cut: bool = False) -> list[Workspace]:
-        """Return the workspaces that the viewer may see, by name; ``cut`` as for ``page``."""
-        with snapshot(self._engine) as connection:
-            return workspaces_of(connection, viewer, cut=cut)
+        """Return the workspaces that the viewer may see, by name; ``cut`` to be shown."""
+        with snapshot(self._engine) as opened:
+            return workspaces_of(opened, viewer, cut=cut)
 
     def account(self, viewer: Viewer, workspace_id: str) -> Account:
         """Return who pays for a workspace."""
-        with snapshot(self._engine) as connection:
-            return account_of(connection, viewer, workspace_id, self._scope)
+        with snapshot(self._engine) as opened:
+            return self._account(opened, viewer, workspace_id)
 
-    def page(self, viewer: Viewer, query: UsageQuery, *, cut: bool = False) -> Page:
-        """Return one page of the window that ``query`` asks for.
+    def page(self, viewer: Viewer, query: UsageQuery) -> Page:
+        """Return one page of the window that ``query`` asks for."""
+        with snapshot(self._engine) as opened:
+            account = self._account(opened, viewer, query.workspace_id)
+            return page_of(self._totals(opened), self._crossings, account, query)
 
-        For whom only shows texts, they are ``cut``; what is shown of them is the same.
+    def page_shown(self, viewer: Viewer, query: UsageQuery) -> tuple[Page, list[Workspace]]:
+        """Return a page for whoever only shows its texts, which are cut, and what else is open.
+
+        Going back past a late row ends in a full page, not in a short one.
         """
-        with snapshot(self._engine) as connection:
-            account = account_of(connection, viewer, query.workspace_id, self._scope)
-            totals = self._totals(connection)
-            selection = self._selection(totals, account, query)
-            position = position_of(connection, query)
-            rows = page_rows(connection, selection, query, position, cut=cut)
-            around = page_counts_of(totals, selection, query, rows, position)
-            periods = billing_periods(list(rows["started_at"]), self.zone)
-            crossings = list(self._crossings.of(totals, account, periods).values())
-            latest = latest_start(connection, query.workspace_id) if rows.empty else None
-        return Page(
-            account=account,
-            window=query.window,
-            rows=classify(rows, crossings),
-            crossings=crossings,
-            total=around.total,
-            newer=around.newer,
-            next_cursor=around.next_cursor,
-            previous_cursor=around.previous_cursor,
-            latest=latest,
-        )
-
-    def _selection(
-        self, totals: Totals, account: Account, query: UsageQuery, *, labelled: bool = False
-    ) -> Selection:
-        """Return the executions that ``query`` means; only a Type needs to know of Crossings."""
-        crossings: Iterable[Crossing] = ()
-        if labelled or query.filters.usage_type:
-            extent = extent_of(totals.connection, query.workspace_id, query.window)
-            periods = periods_in_use(totals.connection, query.workspace_id, extent, self.zone)
-            crossings = self._crossings.of(totals, account, periods).values()
-        return Selection(query.workspace_id, query.window, query.filters, tuple(crossings))
-
-    def _totals(self, connection: Connection) -> Totals:
-        """Return this snapshot's sums; the log tells once when a rollup cannot be trusted."""
-        totals = Totals.of(connection)
-        if self._by_rollup and not totals.rollup and is_installed(connection):
-            _LOG.warning(
-                "the rollup is not whole: sums come from the executions. app.py verify says why"
-            )
-        self._by_rollup = totals.rollup
-        return totals
-
-    def _tells_totals(self, viewer: Viewer, account: Account) -> bool:
-        """Tell whether the running total may be told: it can speak of other workspaces too."""
-        return self._scope == "workspace" or viewer.user_id == account.payer_id
+        with snapshot(self._engine) as opened:
+            account = self._account(opened, viewer, query.workspace_id)
+            totals = self._totals(opened)
+            page = page_of(totals, self._crossings, account, query, cut=True)
+            short = len(page.rows) < query.limit and page.next_cursor is not None
+            if query.direction is Direction.NEWER and short:
+                first = replace(query, cursor=None, direction=Direction.OLDER)
+                page = page_of(totals, self._crossings, account, first, cut=True)
+            return page, workspaces_of(opened, viewer, cut=True)
 
     def summary(self, viewer: Viewer, query: UsageQuery) -> Figures:
         """Return the sums of the whole window, whatever page ``query`` asks for."""
@@ -181,40 +107,44 @@ class Ledger:
         self, viewer: Viewer, query: UsageQuery, split: Split = Split.TYPE, *, drawn: bool = True
     ) -> Figures:
         """Return the figures of the whole window, step by step where they are ``drawn``."""
-        with snapshot(self._engine) as connection:
-            account = account_of(connection, viewer, query.workspace_id, self._scope)
-            return figures_of(
-                self._totals(connection),
-                self._crossings,
-                account,
-                query,
-                split,
-                drawn=drawn,
-                tells_totals=self._tells_totals(viewer, account),
-            )
+        with snapshot(self._engine) as opened:
+            account = self._account(opened, viewer, query.workspace_id)
+            return self._figures(self._totals(opened), account, viewer, query, split, drawn=drawn)
 
-    def filter_options(self, viewer: Viewer, query: UsageQuery) -> FilterOptions:
-        """Return what the window of ``query`` can be filtered by."""
-        with snapshot(self._engine) as connection:
-            account_of(connection, viewer, query.workspace_id, self._scope)
-            return filter_options_of(self._totals(connection), query)
+    def figures_shown(
+        self, viewer: Viewer, query: UsageQuery, split: Split = Split.TYPE
+    ) -> tuple[Figures, FilterOptions]:
+        """Return the figures of the whole window, and what it can be filtered by."""
+        with snapshot(self._engine) as opened:
+            account = self._account(opened, viewer, query.workspace_id)
+            totals = self._totals(opened)
+            figures = self._figures(totals, account, viewer, query, split, drawn=True)
+            return figures, filter_options_of(totals, query)
+
+    def execution(self, viewer: Viewer, workspace_id: str, row_id: str) -> Detail:
+        """Return everything known of one execution."""
+        with snapshot(self._engine) as opened:
+            account = self._account(opened, viewer, workspace_id)
+            tells_totals = self._tells_totals(viewer, account)
+            totals = self._totals(opened)
+            return Detail.of(totals, self._crossings, account, row_id, tells_totals=tells_totals)
 
     @contextmanager
     def export(
         self, viewer: Viewer, query: UsageQuery, options: FileOptions = STANDARD
     ) -> Iterator[Export]:
         """Open the newest rows of the window for export, whatever page ``query`` asks for."""
-        with self._file_turn(viewer), snapshot(self._engine) as connection:
-            let_idle(connection)
-            account = account_of(connection, viewer, query.workspace_id, self._scope)
-            totals = self._totals(connection)
-            selection = self._selection(totals, account, query, labelled=options.labelled)
+        with self._file_turn(viewer), snapshot(self._engine) as opened:
+            let_idle(opened.connection)
+            account = self._account(opened, viewer, query.workspace_id)
+            totals = self._totals(opened)
+            labels = options.needs_labels
+            selection = selection_of(totals, self._crossings, account, query, labels=labels)
             total = count_of(totals, selection)
-            select_rows = select_labelled if options.labelled else select_executions
-            statement = select_rows(selection)
-            with connection.execution_options(yield_per=_EXPORT_BATCH).execute(
-                statement.order_by(*NEWEST_FIRST).limit(ROW_LIMIT)
-            ) as rows:
+            statement = select_executions(selection, both_ways=labels)
+            statement = statement.order_by(*newest_first(selection.executions)).limit(ROW_LIMIT)
+            streamed = opened.connection.execution_options(yield_per=_EXPORT_BATCH)
+            with streamed.execute(statement) as rows:
                 _LOG.info(
                     "export: %s, workspace %s, from %s to %s, %d rows",
                     viewer.name,
@@ -223,13 +153,43 @@ class Ledger:
                     rfc3339(query.window.end),
                     min(total, ROW_LIMIT),
                 )
-                told = labelled(rows, selection.crossings) if options.labelled else rows
+                read = read_executions(rows)
+                told = labelled(read, selection.crossings) if labels else read
                 yield Export(account, told, total)
 
-    def execution(self, viewer: Viewer, workspace_id: str, row_id: str) -> Detail:
-        """Return everything known of one execution."""
-        with snapshot(self._engine) as connection:
-            account = account_of(connection, viewer, workspace_id, self._scope)
-            tells_totals = self._tells_totals(viewer, account)
-            totals = self._totals(connection)
-            return Detail.of(totals, self._crossings, account, row_id, tells_totals=tells_totals)
+    def _account(self, opened: Snapshot, viewer: Viewer, workspace_id: str) -> Account:
+        return account_of(opened, viewer, workspace_id, scope=self._scope, zone=self.zone)
+
+    def _figures(
+        self,
+        totals: Totals,
+        account: Account,
+        viewer: Viewer,
+        query: UsageQuery,
+        split: Split,
+        *,
+        drawn: bool,
+    ) -> Figures:
+        return figures_of(
+            totals,
+            self._crossings,
+            account,
+            query,
+            split,
+            drawn=drawn,
+            tells_totals=self._tells_totals(viewer, account),
+        )
+
+    def _totals(self, opened: Snapshot) -> Totals:
+        """Return this snapshot's sums; the log tells once when a rollup cannot be trusted."""
+        totals = Totals.of(opened)
+        if self._by_rollup and not totals.rollup and is_installed(opened.connection):
+            _LOG.warning(
+                "the rollup is not whole: sums come from the executions. app.py verify says why"
+            )
+        self._by_rollup = totals.rollup
+        return totals
+
+    def _tells_totals(self, viewer: Viewer, account: Account) -> bool:
+        """Tell whether the running total may be told: it can speak of other workspaces too."""
+        return self._scope is LimitScope.WORKSPACE or viewer.user_id == account.payer_id

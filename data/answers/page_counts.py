@@ -1,18 +1,20 @@
-"""What surrounds a page: how many rows there are, how many before it, where one can go on."""
+"""Counts around a page: how many rows there are, how many before it, where one can go on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-import pandas as pd
-from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy import ColumnElement, func, literal
 
 from data.platform.connection import row_within
-from data.platform.executions import count_tied
+from data.platform.rows import count_tied
 from data.platform.selection import Selection, newer_than, older_than
-from data.question.cursor import Cursor, Direction, Position
+from data.question.cursor import Cursor, Direction
 from data.question.query import UsageQuery
 from data.rules.calendar import Span
+from data.rules.execution import Execution
+from data.rules.position import Position
 from data.sums.totals import Totals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -22,7 +24,7 @@ _COUNTED_WITHIN_SECONDS: Final = 2
 
 @dataclass(frozen=True)
 class PageCounts:
-    """The rows of a window around a page.
+    """How many rows of a window are around a page.
 
     ``newer`` counts those before the first one shown, ``total`` all of them; both are None where
     counting takes too long. The cursors lead on, and are None where nothing follows.
@@ -38,7 +40,7 @@ def count_of(totals: Totals, selection: Selection) -> int:
     """Count the executions of a window, however long that takes."""
     if not selection.filters:
         return _summed(totals, selection, None)[0]
-    counted: int = totals.connection.execute(_select(selection, func.count())).scalar_one()
+    counted: int = totals.snapshot.connection.execute(selection.select(func.count())).scalar_one()
     return counted
 
 
@@ -46,10 +48,10 @@ def page_counts_of(
     totals: Totals,
     selection: Selection,
     query: UsageQuery,
-    rows: pd.DataFrame,
+    rows: Sequence[Execution],
     position: Position | None,
 ) -> PageCounts:
-    """Return what surrounds the page of ``rows`` that was read from ``position``."""
+    """Return the counts around the page of ``rows`` that was read from ``position``."""
     total: int | None
     newer: int | None
     if counted := _counted(totals, selection, query, rows, position):
@@ -58,8 +60,9 @@ def page_counts_of(
     else:
         total = newer = None
         first, last = _ends(rows, position, query.direction)
-        before = first is not None and _exists(totals, selection, newer_than(first))
-        behind = last is not None and _exists(totals, selection, older_than(last))
+        executions = selection.executions
+        before = first is not None and _exists(totals, selection, newer_than(executions, first))
+        behind = last is not None and _exists(totals, selection, older_than(executions, last))
     return PageCounts(
         total,
         newer,
@@ -72,25 +75,25 @@ def _counted(
     totals: Totals,
     selection: Selection,
     query: UsageQuery,
-    rows: pd.DataFrame,
+    rows: Sequence[Execution],
     position: Position | None,
 ) -> tuple[int, int] | None:
     """Count the rows of the window, and those of them that come before the page's first one."""
-    first = _place(rows, 0) if position and not rows.empty else None
+    first = _place(rows, 0) if position and rows else None
     if not selection.filters:
         total, newer = _summed(totals, selection, first)
     else:
         counting = func.count()
-        before = counting.filter(newer_than(first)) if first else literal(0)
+        before = counting.filter(newer_than(selection.executions, first)) if first else literal(0)
         row = row_within(
-            totals.connection,
+            totals.snapshot.connection,
             _COUNTED_WITHIN_SECONDS,
-            _select(selection, counting.label("total"), before.label("newer")),
+            selection.select(counting.label("total"), before.label("newer")),
         )
         if row is None:
             return None
         total, newer = row.total, row.newer
-    if rows.empty and position and query.direction is Direction.OLDER:
+    if not rows and position and query.direction is Direction.OLDER:
         newer = total
     return total, newer
 
@@ -103,15 +106,15 @@ def _summed(totals: Totals, selection: Selection, first: Position | None) -> tup
     later = first.started_at + _MICROSECOND
     spans = [Span(window.start, later), Span(later, window.end)]
     older, newer = totals.by_span(of_workspace, spans, "executions")["executions"]
-    tied = count_tied(totals.connection, selection.workspace_id, first)
+    tied = count_tied(totals.snapshot, selection.workspace_id, first)
     return older + newer, newer + tied
 
 
 def _ends(
-    rows: pd.DataFrame, position: Position | None, direction: Direction
+    rows: Sequence[Execution], position: Position | None, direction: Direction
 ) -> tuple[Position | None, Position | None]:
     """Return the places beyond which there may be more rows, on either side of the page."""
-    if not rows.empty:
+    if rows:
         return _place(rows, 0), _place(rows, -1)
     if position is None:
         return None, None
@@ -122,16 +125,12 @@ def _ends(
 
 
 def _exists(totals: Totals, selection: Selection, beyond: ColumnElement[bool]) -> bool:
-    found = totals.connection.execute(_select(selection, literal(1)).where(beyond).limit(1))
+    found = totals.snapshot.connection.execute(selection.select(literal(1)).where(beyond).limit(1))
     return found.one_or_none() is not None
 
 
-def _select(selection: Selection, *columns: ColumnElement[Any]) -> Select[Any]:
-    return select(*columns).select_from(selection.tables).where(selection.condition)
-
-
-def _next_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | None) -> Cursor:
-    if not rows.empty:
+def _next_cursor(query: UsageQuery, rows: Sequence[Execution], position: Position | None) -> Cursor:
+    if rows:
         position = _place(rows, -1)
     elif position:  # nothing newer than this place, so everything older begins with it
         position = Position(position.started_at + _MICROSECOND, "")
@@ -140,8 +139,10 @@ def _next_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | Non
     return Cursor(query.workspace_id, query.window, position, query.filters)
 
 
-def _previous_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position | None) -> Cursor:
-    if not rows.empty:
+def _previous_cursor(
+    query: UsageQuery, rows: Sequence[Execution], position: Position | None
+) -> Cursor:
+    if rows:
         position = _place(rows, 0)
     elif position:  # nothing older than this place, so everything newer begins with it
         position = Position(position.started_at, "")
@@ -150,6 +151,5 @@ def _previous_cursor(query: UsageQuery, rows: pd.DataFrame, position: Position |
     return Cursor(query.workspace_id, query.window, position, query.filters)
 
 
-def _place(rows: pd.DataFrame, place: int) -> Position:
-    row = rows.iloc[place]
-    return Position(row["started_at"], row["id"])
+def _place(rows: Sequence[Execution], place: int) -> Position:
+    return Position(rows[place].started_at, rows[place].id)

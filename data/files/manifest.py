@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final, Self
 
-from data.answers.ledger import Export
-from data.files.csv import ROW_LIMIT, file_name, write_csv
-from data.platform.labelled import LabelledRow
+from data.files.csv import write_csv
+from data.files.export import ROW_LIMIT, Export, file_name
 from data.question.file_options import FileOptions
 from data.question.query import UsageQuery
+from data.rules.execution import Execution
 from data.rules.labels import rfc3339
 from data.rules.money import ZERO, exact, plain, trimmed
 
@@ -38,7 +38,7 @@ class ProvenFile:
         cls, export: Export, query: UsageQuery, options: FileOptions, now: datetime, zone: tzinfo
     ) -> Self:
         """Write the rows of ``export``, which has to have labels, whatever ``options`` says."""
-        rows: list[LabelledRow] = list(export.rows)
+        rows: list[Execution] = list(export.rows)
         content = "".join(write_csv(rows, options)).encode()
         # A name within an archive must not lead anywhere, whatever the workspace's id is.
         name = _NOT_IN_NAMES.sub("_", file_name(query.workspace_id, now, zone))
@@ -87,7 +87,7 @@ class ProvenFile:
         return archive.getvalue()
 
 
-def _sums(rows: Sequence[LabelledRow]) -> dict[str, Any]:
+def _sums(rows: Sequence[Execution]) -> dict[str, Any]:
     with exact():
         cost = sum((row.cost for row in rows if row.cost is not None), ZERO)
         on_demand = sum((row.on_demand for row in rows if row.on_demand is not None), ZERO)
@@ -101,5 +101,5 @@ def _sums(rows: Sequence[LabelledRow]) -> dict[str, Any]:
         }
 
 
-def _named(rows: Sequence[LabelledRow]) -> dict[str, str] | None:
+def _named(rows: Sequence[Execution]) -> dict[str, str] | None:
     return next(({"id": row.id, "date": rfc3339(row.started_at)} for row in rows), None)

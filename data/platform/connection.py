@@ -154,7 +154,7 @@ def connect(url: str) -> Engine:
 
 
 @contextmanager
-def snapshot(engine: Engine) -> Iterator[Connection]:
+def transaction(engine: Engine) -> Iterator[Connection]:
     """Open one read-only transaction: all that is read in it belongs to one instant.
 
     Raises UnavailableError where the database is away, takes too long, or lets nobody read what is

@@ -1,206 +1,208 @@
-"""The statements about executions: which rows, in which order, how many, their sums."""
+"""The platform's executions as relations, the same whatever revision stands behind them.
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, tzinfo
+Everybody else asks these columns; which of the platform's own they are read out of, and how, is
+told here. What a column is, is an expression: PostgreSQL sees no subquery, and plans as if each
+question had been written for the revision.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final, NamedTuple
 
-import pandas as pd
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    any_,
+    case,
+    column,
+    false,
+    func,
+    literal,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from data.platform.charges import models, models_cut, tokens, total
-from data.platform.schema import execution, workflow
-from data.platform.selection import Selection, ledger_id, newer_than, older_than, starts_in
-from data.question.cursor import Cursor, Direction, Position
-from data.question.filters import is_text
-from data.question.query import UsageQuery
-from data.rules.calendar import EVER, BillingPeriod, Span, billing_period, billing_periods_of
-from data.rules.errors import BadRequestError
-from data.rules.labels import UsageType
-from data.rules.money import ZERO
-from data.rules.shown import READ_AT_MOST
+from data.platform import cost_json, schema
+from data.platform.revision import Revision
+from data.platform.types import UtcTimestamp
 
-_CENTURY: Final = timedelta(days=36525)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-_OLDEST_FIRST: Final = (execution.c.started_at, ledger_id)
-NEWEST_FIRST: Final = (execution.c.started_at.desc(), ledger_id.desc())
+# The table of executions, and what of it is copied by whoever keeps sums: see counted_in.
+TABLE: Final = schema.execution.name
+COPIED: Final[dict[str, Any]] = {
+    "workspace_id": Text,
+    "started_at": UtcTimestamp,
+    "workflow_id": Text,
+    "status": Text,
+    "cost": JSONB,
+}
 
 
-class Execution(NamedTuple):
-    """A row of a page: the columns of ``select_executions``, and how ``classify`` labels it.
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What of executions is added up; ``rows`` is what to select from.
 
-    ``workflow_name`` is None where the workflow was deleted; ``tokens``, ``cost`` and ``on_demand``
-    (dollars) are None where they are unknown.
+    ``cost`` is in dollars, NULL where unknown, as are ``tokens``. ``shares`` joins rows of ``name``
+    and ``amount``: the dollars that each model accounts for, and by the empty name the rest up to
+    the cost; there are none where that is unknown.
     """
 
-    id: str
-    execution_id: str
-    started_at: datetime
-    status: str
-    trigger: str
-    workflow_id: str | None
-    workflow_name: str | None
-    models: list[str]
-    tokens: int | None
-    cost: Decimal | None
-    type: UsageType
-    on_demand: Decimal | None
+    rows: FromClause
+    workspace_id: ColumnElement[str]
+    workflow_id: ColumnElement[str | None]
+    started_at: ColumnElement[datetime]
+    status: ColumnElement[str]
+    cost: ColumnElement[Decimal | None]
+    tokens: ColumnElement[Decimal | None]
+    shares: FromClause
 
 
-def executions_of(rows: pd.DataFrame) -> list[Execution]:
-    """Return the rows of a page one by one; pandas' own ``itertuples`` makes a class each time."""
-    return [Execution._make(row) for row in rows.to_numpy().tolist()]
+@dataclass(frozen=True, eq=False)
+class Executions(Counted):
+    """The platform's executions.
 
-
-def select_executions(selection: Selection, *, cut: bool = False) -> Select[Any]:
-    """Select what page and export show of the executions of a window.
-
-    For what is only to be ``shown``, texts are ``cut``: the names of a page may be of any length.
+    ``place`` is the id as ledger order compares it. ``models`` are names, dearest first; ``sent``
+    and ``received`` are tokens. ``charges`` joins rows of what is known of each model, whatever its
+    name: ``place`` (dearest first), ``model``, ``cost`` and ``tools`` (dollars), ``tokens``,
+    ``sent``, ``received``. ``workflows`` has ``id``, ``workspace_id`` and ``name``.
     """
-    text: Callable[[Column[str]], ColumnElement[str]] = _beginning if cut else _whole
-    return (
-        select(
-            execution.c.id,
-            text(execution.c.execution_id),
-            execution.c.started_at,
-            text(execution.c.status),
-            text(execution.c.trigger),
-            workflow.c.id.label("workflow_id"),
-            text(workflow.c.name).label("workflow_name"),
-            models_cut if cut else models,
-            tokens,
-            total,
+
+    id: ColumnElement[str]
+    place: ColumnElement[str]
+    execution_id: ColumnElement[str]
+    ended_at: ColumnElement[datetime | None]
+    duration_ms: ColumnElement[int | None]
+    trigger: ColumnElement[str]
+    models: ColumnElement[list[str]]
+    sent: ColumnElement[Decimal | None]
+    received: ColumnElement[Decimal | None]
+    charges: FromClause
+    workflows: FromClause
+
+    def models_cut(self, most: int) -> ColumnElement[list[str]]:
+        """Return ``models``, each cut to ``most`` characters."""
+        return _models_cut(most)
+
+    def uses_any(self, names: Sequence[str]) -> ColumnElement[bool]:
+        """Return the condition that one of ``models`` is among ``names``, without their costs."""
+        return _uses_any(names)
+
+
+@cache
+def executions_of(revision: Revision) -> Executions:
+    """Return the executions of a platform of this revision."""
+    del revision  # there is one generation so far
+    table = schema.execution
+    return Executions(
+        **_counted(table),
+        id=table.c.id,
+        place=table.c.id.collate("C"),
+        execution_id=table.c.execution_id,
+        ended_at=table.c.ended_at,
+        duration_ms=table.c.total_duration_ms,
+        trigger=table.c.trigger,
+        # Without a type the driver's list is taken as it is.
+        models=literal_column(cost_json.models_of(_COST)),
+        sent=literal_column(cost_json.sent_of(_COST), Numeric()),
+        received=literal_column(cost_json.received_of(_COST), Numeric()),
+        charges=text(cost_json.lines_of(_COST))
+        .columns(
+            column("place", Integer),
+            column("model", Text),
+            *(column(name, Numeric()) for name in ("cost", "tools", "tokens", "sent", "received")),
         )
-        .select_from(selection.tables)
-        .where(selection.condition)
+        .lateral("line"),
+        workflows=schema.workflow,
     )
 
 
-def _whole(column: Column[str]) -> ColumnElement[str]:
-    return column
+def copied_columns() -> list[Column[Any]]:
+    """Return new columns for a table that holds copies of what is added up."""
+    return [Column(name, type_) for name, type_ in COPIED.items()]
 
 
-def _beginning(column: Column[str]) -> ColumnElement[str]:
-    return func.left(column, READ_AT_MOST + 1).label(column.name)
+def counted_in(table: Table) -> Counted:
+    """Return what is added up of executions, read from a table that has ``copied_columns``."""
+    return Counted(**_counted(table))
 
 
-def position_of(connection: Connection, query: UsageQuery) -> Position | None:
-    """Return the place at which ``query`` begins to read; a row's id is looked up."""
-    if query.cursor is None:
-        return None
-    if isinstance(query.cursor, Cursor):
-        return query.cursor.position
-    row = None
-    if is_text(query.cursor):
-        row = connection.execute(
-            select(execution.c.started_at, execution.c.id).where(
-                Selection(query.workspace_id, query.window).condition,
-                execution.c.id == query.cursor,
-            )
-        ).one_or_none()
-    if row is None:
-        raise BadRequestError(
-            f"{query.direction.value} is neither a cursor nor the id of a row of this window. "
-            "Use a cursor exactly as a response gave it, or leave it out to start at the newest "
-            "row.",
-            param=query.direction.value,
-            code="cursor_invalid",
-        )
-    return Position(row.started_at, row.id)
+class CopySql(NamedTuple):
+    """SQL text of what a copy says of its cost.
 
-
-def page_rows(
-    connection: Connection,
-    selection: Selection,
-    query: UsageQuery,
-    position: Position | None,
-    *,
-    cut: bool,
-) -> pd.DataFrame:
-    """Read the page's rows, newest first; ``cut`` as for select_executions."""
-    statement = select_executions(selection, cut=cut)
-    if position is None:
-        statement = statement.order_by(*NEWEST_FIRST)
-    elif query.direction is Direction.OLDER:
-        statement = statement.where(older_than(position)).order_by(*NEWEST_FIRST)
-    else:
-        statement = statement.where(newer_than(position)).order_by(*_OLDEST_FIRST)
-    rows = read_executions(connection, statement.limit(query.limit))
-    return rows.iloc[::-1].reset_index(drop=True) if query.direction is Direction.NEWER else rows
-
-
-def read_executions(connection: Connection, statement: Select[Any]) -> pd.DataFrame:
-    """Read what ``select_executions`` selects; tokens as int, everything of dtype ``object``."""
-    result = connection.execute(statement)
-    # Tuples, because pandas examines every attribute of a Row.
-    rows = pd.DataFrame(list(map(tuple, result.all())), columns=list(result.keys()), dtype=object)
-    counted = [None if number is None else int(number) for number in rows["tokens"]]
-    rows["tokens"] = pd.Series(counted, dtype=object)
-    return rows
-
-
-def count_tied(connection: Connection, workspace_id: str, position: Position) -> int:
-    """Count the executions that started with ``position`` and come before it on the page."""
-    counted: int = connection.execute(
-        select(func.count())
-        .select_from(execution)
-        .where(
-            execution.c.workspace_id == workspace_id,
-            execution.c.started_at == position.started_at,
-            ledger_id > position.id,
-        )
-    ).scalar_one()
-    return counted
-
-
-def extent_of(
-    connection: Connection, workspace_id: str, window: Span
-) -> tuple[datetime | None, datetime | None]:
-    """Return when the first and the last execution of a window started; None where it has none."""
-    inside = Selection(workspace_id, window).condition
-    at = select(execution.c.started_at).where(inside).limit(1)
-    first = at.order_by(execution.c.started_at).scalar_subquery()
-    last = at.order_by(execution.c.started_at.desc()).scalar_subquery()
-    found = connection.execute(select(first.label("first"), last.label("last"))).one()
-    return found.first, found.last
-
-
-def periods_in_use(
-    connection: Connection,
-    workspace_id: str,
-    extent: tuple[datetime | None, datetime | None],
-    zone: tzinfo,
-) -> list[BillingPeriod]:
-    """Return the billing periods from that of the first execution to that of the last.
-
-    ``extent`` is when they started. Of centuries, which a wrong clock makes, only the periods that
-    have executions are returned.
+    ``total`` (dollars) and ``tokens`` are expressions; ``parts`` selects ``model`` and ``part``,
+    its dollars.
     """
-    start, last = extent
-    if start is None or last is None or last - start < _CENTURY:
-        return billing_periods_of(start, last, zone)
-    periods = []
-    while start is not None:
-        periods.append(billing_period(start, zone))
-        later = Span(periods[-1].end, max(periods[-1].end, last + _MICROSECOND))
-        start, _ = extent_of(connection, workspace_id, later)
-    return periods
+
+    total: str
+    tokens: str
+    parts: str
 
 
-def latest_start(connection: Connection, workspace_id: str) -> datetime | None:
-    """Return when the last execution of the workspace started that a window can show."""
-    return extent_of(connection, workspace_id, EVER)[1]
+def sql_of_copy(cost: str) -> CopySql:
+    """Return how a copied ``cost``, which goes by this name, is read where SQL is text."""
+    return CopySql(cost_json.total_of(cost), cost_json.tokens_of(cost), cost_json.parts_of(cost))
 
 
-def costs_in(connection: Connection, workspace_ids: Sequence[str], span: Span) -> pd.DataFrame:
-    """Read the costs of some workspaces' executions in ledger order, unknown ones as 0.
+def any_of(words: Sequence[str]) -> ColumnElement[Any]:
+    """Return ``ANY`` of some texts, as one parameter however many there are."""
+    return any_(literal(list(words), ARRAY(Text)))
 
-    Returns ``started_at``, ``id`` and ``cost`` (Decimal dollars), of dtype ``object``.
+
+_COST: Final = str(schema.execution.c.cost)
+
+
+@cache
+def _models_cut(most: int) -> ColumnElement[list[str]]:
+    return literal_column(cost_json.models_of(_COST, most))
+
+
+def _counted(table: Table) -> dict[str, Any]:
+    cost = str(table.c.cost)
+    return {
+        "rows": table,
+        "workspace_id": table.c.workspace_id,
+        "workflow_id": table.c.workflow_id,
+        "started_at": table.c.started_at,
+        "status": table.c.status,
+        "cost": literal_column(cost_json.total_of(cost), Numeric()),
+        "tokens": literal_column(cost_json.tokens_of(cost), Numeric()),
+        "shares": text(cost_json.shares_of(cost))
+        .columns(column("name", Text), column("amount", Numeric))
+        .lateral(f"shares_of_{table.name}"),
+    }
+
+
+def _uses_any(names: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that one of the names stands among the models of ``cost``.
+
+    Nested, because conditions joined by AND may be tried in any order, and the second one raises
+    where the first does not hold.
     """
-    rows = connection.execute(
-        select(execution.c.started_at, execution.c.id, func.coalesce(total, ZERO).label("cost"))
-        .where(execution.c.workspace_id == func.any(list(workspace_ids)), starts_in(span))
-        .order_by(*_OLDEST_FIRST)
+    used: ColumnElement[Any] = literal_column(f"({_COST} -> 'models')")
+    only = literal_column(f"({_COST} ->> 'model')", Text)
+    alone = case(
+        (literal_column(f"jsonb_typeof({_COST} -> 'model')") == "string", only == any_of(names)),
+        else_=false(),
     )
-    return pd.DataFrame(rows.all(), columns=["started_at", "id", "cost"], dtype=object)
+    return case(
+        (
+            func.jsonb_typeof(used) == "object",
+            case(
+                (
+                    literal_column(f"({_COST} -> 'models') - ''") == literal_column("'{}'::jsonb"),
+                    alone,
+                ),
+                else_=func.jsonb_exists_any(used, literal(list(names), ARRAY(Text)), type_=Boolean),
+            ),
+        ),
+        else_=alone,
+    )

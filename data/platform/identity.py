@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, or_, select
 
-from data.platform.connection import snapshot
+from data.platform.connection import transaction
 from data.platform.revision import Revision, revision_of
-from data.platform.schema import UtcTimestamp, api_key, api_key_hash, session, user
+from data.platform.schema import api_key, api_key_hash, session, user
+from data.platform.types import UtcTimestamp
 
 _NOW: Final = func.timezone("UTC", func.statement_timestamp(), type_=UtcTimestamp)
 
@@ -34,7 +35,7 @@ class Identity:
 
     def revision(self) -> Revision:
         """Return which revision of the platform this is."""
-        with snapshot(self._engine) as connection:
+        with transaction(self._engine) as connection:
             return revision_of(connection)
 
     def user_of_session(self, token: str) -> str | None:
@@ -66,7 +67,7 @@ class Identity:
         return [ApiKey(row.key, row.user_id, row.workspace_id) for row in self._rows(statement)]
 
     def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        with snapshot(self._engine) as connection:
+        with transaction(self._engine) as connection:
             return connection.execute(statement).all()
 
 

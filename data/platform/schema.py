@@ -4,9 +4,6 @@ Types, constraints and indexes are the platform's own (revision of April 2026). 
 embedded database and in tests; a platform's database is never written to.
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -23,26 +20,9 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM, JSONB, TIMESTAMP
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
-
-class UtcTimestamp(TypeDecorator[datetime]):
-    """``timestamp without time zone`` that holds UTC; aware datetimes in Python, microseconds."""
-
-    impl = TIMESTAMP(timezone=False)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Aware datetime to the naive UTC that the column holds."""
-        del dialect
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Naive UTC of the column to an aware datetime."""
-        del dialect
-        return None if value is None else value.replace(tzinfo=UTC)
-
+from data.platform.types import UtcTimestamp
 
 metadata = MetaData()
 

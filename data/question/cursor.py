@@ -1,8 +1,4 @@
-"""Places in the ledger, and the cursors that carry them through URLs.
-
-Ledger order is ``(started_at, id)`` with ids compared by code point, as PostgreSQL's ``"C"``
-collation compares UTF-8.
-"""
+"""Cursors: a place in the ledger with all that it belongs to, as one word of a URL."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -10,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from data.question.filters import NO_FILTERS, Filters, is_text
 from data.rules.calendar import FIRST_DAY, LAST_DAY, Preset, Window
 from data.rules.errors import BadRequestError
+from data.rules.position import Position
 
 PAGE_SIZE: Final = 100
 
@@ -22,13 +19,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
 _CHECKSUM_BYTES: Final = 8
-
-
-class Position(NamedTuple):
-    """A place in ledger order; compares as the ledger does."""
-
-    started_at: datetime
-    id: str
 
 
 class Direction(StrEnum):

@@ -66,7 +66,7 @@ class FileOptions:
         return self.columns is Columns.EXTENDED
 
     @property
-    def labelled(self) -> bool:
+    def needs_labels(self) -> bool:
         """Tell whether each row's Type has to be known."""
         return self.extended or self.manifest
 

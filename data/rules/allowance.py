@@ -5,16 +5,21 @@ execution: the Crossing. Whoever knows it can label any row by its place alone. 
 Python objects (Decimal, datetime, None) in columns of dtype ``object``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 import pandas as pd
 
-from data.question.cursor import Position
-from data.rules.calendar import BillingPeriod
+from data.rules.billing import BillingPeriod
+from data.rules.execution import Execution, Label
 from data.rules.labels import UsageType
 from data.rules.money import ZERO, exact, trimmed
+from data.rules.position import Position
+
+# What a frame tells of an execution before it is labelled.
+COLUMNS: Final = Execution._fields[: Execution._fields.index("cost") + 1]
 
 
 @dataclass(frozen=True)
@@ -27,25 +32,46 @@ class Crossing:
     before: Decimal
     after: Decimal
 
+    @property
+    def over(self) -> Decimal:
+        """How far past the limit it went: the part of its cost that is on demand."""
+        with exact():
+            return trimmed(self.after - self.limit)
+
 
 def first_above(
-    costs: pd.Series, before: Decimal, limit: Decimal
+    costs: Sequence[Decimal], before: Decimal, limit: Decimal
 ) -> tuple[int, Decimal, Decimal] | None:
     """Find where a running total that stands at ``before`` first passes ``limit``.
 
     ``costs`` are known costs in dollars, in ledger order. Returns the position in ``costs`` with
     the running total before and after it, or None where the limit holds.
     """
-    if costs.empty:
+    if not costs:
         return None
     with exact():
-        running = costs.cumsum().map(lambda total: before + total)
+        running = pd.Series(list(costs), dtype=object).cumsum().map(lambda total: before + total)
         above = (running > limit).to_numpy(dtype=bool)
         if not above.any():
             return None
         place = int(above.argmax())
         after: Decimal = running.iloc[place]
-        return place, after - costs.iloc[place], after
+        return place, after - costs[place], after
+
+
+def frame_of(executions: Sequence[Execution]) -> pd.DataFrame:
+    """Return executions as ``classify`` takes them: a row each, a column for each of COLUMNS."""
+    width = len(COLUMNS)
+    return pd.DataFrame([each[:width] for each in executions], columns=COLUMNS, dtype=object)
+
+
+def executions_in(rows: pd.DataFrame) -> list[Execution]:
+    """Return what ``classify`` returned, row by row; pandas' own ``itertuples`` takes longer."""
+    width = len(COLUMNS)
+    return [
+        Execution._make((*row[:width], None, None, Label._make(row[width:])))
+        for row in rows.to_numpy().tolist()
+    ]
 
 
 def classify(rows: pd.DataFrame, crossings: Iterable[Crossing]) -> pd.DataFrame:
@@ -66,14 +92,16 @@ def classify(rows: pd.DataFrame, crossings: Iterable[Crossing]) -> pd.DataFrame:
     return pd.concat([rows, labelled], axis="columns")
 
 
-def label(
-    position: Position, cost: Decimal | None, crossings: Sequence[Crossing]
-) -> tuple[UsageType, Decimal | None]:
+def label(position: Position, cost: Decimal | None, crossings: Sequence[Crossing]) -> Label:
     """Return the Type of one execution and the part of its cost above the limit, as classify."""
     crossing = next((c for c in crossings if position.started_at in c.period), None)
     if crossing is None or position < crossing.position:
-        return UsageType.INCLUDED, None if cost is None else ZERO
-    if position == crossing.position:
-        with exact():
-            return UsageType.ON_DEMAND, trimmed(crossing.after - crossing.limit)
-    return UsageType.ON_DEMAND, cost
+        return Label(UsageType.INCLUDED, None if cost is None else ZERO)
+    return Label(UsageType.ON_DEMAND, crossing.over if position == crossing.position else cost)
+
+
+def labelled(rows: Iterable[Execution], crossings: Sequence[Crossing]) -> Iterator[Execution]:
+    """Label executions as they come; ``crossings`` as for ``classify``."""
+    for row in rows:
+        position = Position(row.started_at, row.id)
+        yield Execution._make((*row[:-1], label(position, row.cost, crossings)))

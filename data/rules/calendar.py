@@ -1,16 +1,16 @@
-"""Spans of time: the window that is shown, the month in which the limit counts.
+"""Spans of time: days and months of the calendar, and the window that is shown.
 
 The only place that knows where a day or a month begins. Standard library only; "now" is always an
 argument. All instants are aware datetimes in UTC.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 # Beyond these a day has no successor that every part (Python, PostgreSQL, a time zone) can express.
 FIRST_DAY: Final = date(1970, 1, 1)
@@ -36,8 +36,8 @@ DEFAULT_PRESET: Final = Preset.DAYS_30
 class Span:
     """A half-open span of time, ``start <= instant < end``; empty where both are equal.
 
-    Every window, billing period and bucket obeys this one rule. Raises ValueError when the ends
-    are reversed or carry no time zone.
+    Every window, month, billing period and step obeys this one rule. Raises ValueError when the
+    ends are reversed or carry no time zone.
     """
 
     start: datetime
@@ -61,11 +61,13 @@ class Window(Span):
 
 
 @dataclass(frozen=True)
-class BillingPeriod(Span):
-    """The calendar month, in the reporting time zone, in which the running total counts."""
+class Month(Span):
+    """A calendar month of the reporting time zone; ``first`` is its first day."""
 
-    month: date
+    first: date
 
+
+T = TypeVar("T", bound=Span)
 
 # What any window can show: a day more than FIRST_DAY to LAST_DAY at both ends, for the time zones.
 EVER: Final = Span(datetime(1969, 12, 31, tzinfo=UTC), datetime(9999, 1, 3, tzinfo=UTC))
@@ -111,35 +113,10 @@ def _month_before(month: date) -> date:
     return (month.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
-def _billing_period(month: date, zone: tzinfo) -> BillingPeriod:
-    return BillingPeriod(day_start(month, zone), day_start(_month_after(month), zone), month)
-
-
-def billing_period(instant: datetime, zone: tzinfo) -> BillingPeriod:
-    """Return the billing period that holds ``instant``."""
-    return _billing_period(local_day(instant, zone).replace(day=1), zone)
-
-
-def billing_periods(instants: list[datetime], zone: tzinfo) -> list[BillingPeriod]:
-    """Return the distinct billing periods that hold ``instants``, earliest first."""
-    periods: dict[date, BillingPeriod] = {}
-    for instant in instants:
-        if not any(instant in period for period in periods.values()):
-            period = billing_period(instant, zone)
-            periods[period.month] = period
-    return [periods[month] for month in sorted(periods)]
-
-
-def billing_periods_of(
-    first: datetime | None, last: datetime | None, zone: tzinfo
-) -> list[BillingPeriod]:
-    """Return the billing periods from that of ``first`` to that of ``last``; none for None."""
-    if first is None or last is None:
-        return []
-    periods = [billing_period(first, zone)]
-    while periods[-1].end <= last:
-        periods.append(billing_period(periods[-1].end, zone))
-    return periods
+def month_at(instant: datetime, zone: tzinfo) -> Month:
+    """Return the calendar month that holds ``instant``."""
+    first = local_day(instant, zone).replace(day=1)
+    return Month(day_start(first, zone), day_start(_month_after(first), zone), first)
 
 
 def days_of(period: Span, zone: tzinfo) -> list[Span]:
@@ -152,6 +129,21 @@ def days_of(period: Span, zone: tzinfo) -> list[Span]:
         day += timedelta(days=1)
     edges.append(period.end)
     return [Span(start, end) for start, end in pairwise(edges)]
+
+
+def spans_between(
+    first: datetime | None, last: datetime | None, span_at: Callable[[datetime], T]
+) -> list[T]:
+    """Return the spans, each by ``span_at``, from that of ``first`` to that of ``last``.
+
+    There are none where an end is None.
+    """
+    if first is None or last is None:
+        return []
+    spans = [span_at(first)]
+    while spans[-1].end <= last:
+        spans.append(span_at(spans[-1].end))
+    return spans
 
 
 def slices(span: Span, step: timedelta) -> list[Span]:

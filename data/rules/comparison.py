@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
-from data.rules.calendar import FIRST_DAY, Span, billing_period, day_start, local_day
+from data.rules.calendar import FIRST_DAY, Span, day_start, local_day, month_at
 
 _DAY: Final = timedelta(days=1)
 _MONTHS_A_YEAR: Final = 12
@@ -49,13 +49,13 @@ def _whole_days(window: Span, zone: tzinfo) -> int:
 
 def _months(window: Span, zone: tzinfo) -> int:
     """Count the months of ``window``, or one that has begun; 0 where it is something else."""
-    month = billing_period(window.start, zone)
+    month = month_at(window.start, zone)
     if window.start != month.start:
         return 0
     if window.end <= month.end:
         return 1
-    after = billing_period(window.end, zone)
-    return _number(after.month) - _number(month.month) if window.end == after.start else 0
+    after = month_at(window.end, zone)
+    return _number(after.first) - _number(month.first) if window.end == after.start else 0
 
 
 def _number(month: date) -> int:
@@ -74,7 +74,7 @@ def _months_before(instant: datetime, zone: tzinfo, months: int) -> datetime:
     try:
         return _same_time(instant, zone, first.replace(day=own.day))
     except ValueError:  # there is no 30th of February
-        return billing_period(day_start(first, zone), zone).end
+        return month_at(day_start(first, zone), zone).end
 
 
 def _same_time(instant: datetime, zone: tzinfo, day: date) -> datetime:

@@ -8,18 +8,16 @@ from functools import reduce
 from itertools import pairwise
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal_column, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, and_, case, literal_column, select
 
-from data.platform.executions import costs_in
-from data.platform.schema import UtcTimestamp, execution
+from data.platform.rows import costs_in
 from data.platform.selection import Selection, since
-from data.question.cursor import Position
-from data.rules.allowance import Crossing
+from data.rules.allowance import Crossing, label
 from data.rules.calendar import Span
 from data.rules.money import ZERO, exact, trimmed
-from data.sums.rollup.tables import MEASURES
-from data.sums.totals import OF_EXECUTION, Totals
+from data.sums.measures import MEASURES, added_by
+from data.sums.places import by_place, instants
+from data.sums.totals import Totals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -81,12 +79,12 @@ def _by_totals(totals: Totals, selection: Selection, spans: Sequence[Span]) -> l
         for crossing in selection.crossings
     ]
     edges = {edge for span in beyond for edge in (span.start, span.end)}
-    pieces = [(place, piece) for place, span in enumerate(spans) for piece in _cut_at(edges, span)]
-    rows = totals.by_span([selection.workspace_id], [piece for _, piece in pieces], *MEASURES)
+    parts = [(place, part) for place, span in enumerate(spans) for part in _cut_at(edges, span)]
+    columns = totals.by_span([selection.workspace_id], [part for _, part in parts], *MEASURES)
     sums = [Sums()] * len(spans)
-    for (place, piece), row in zip(pieces, rows.to_numpy().tolist(), strict=True):
+    for (place, part), row in zip(parts, zip(*columns.values(), strict=True), strict=True):
         found = Sums(*row)
-        if any(piece.start in span for span in beyond):
+        if any(part.start in span for span in beyond):
             found = replace(found, on_demand=found.cost)
         sums[place] += found
     for crossing in selection.crossings:
@@ -105,36 +103,25 @@ def _cut_at(edges: set[datetime], span: Span) -> list[Span]:
 def _at(totals: Totals, workspace_id: str, crossing: Crossing) -> Decimal:
     """Return what is on demand of the executions that started in the instant of ``crossing``."""
     at = crossing.position.started_at
-    on_demand = ZERO
-    rows = costs_in(totals.connection, [workspace_id], Span(at, at + _MICROSECOND))
+    rows = costs_in(totals.snapshot, [workspace_id], Span(at, at + _MICROSECOND))
     with exact():
-        for row_id, cost in zip(rows["id"], rows["cost"], strict=True):
-            position = Position(at, row_id)
-            if position == crossing.position:
-                on_demand += crossing.after - crossing.limit
-            elif position > crossing.position:
-                on_demand += cost
-    return on_demand
+        return sum((label(*row, [crossing]).on_demand or ZERO for row in rows), ZERO)
 
 
 def _one_by_one(totals: Totals, selection: Selection, spans: Sequence[Span]) -> list[Sums]:
     """Read every execution that passes the filters, once."""
+    executions = selection.executions
     edges = sorted({edge for span in spans for edge in (span.start, span.end)})
-    place = func.width_bucket(
-        execution.c.started_at, bindparam("edges", edges, type_=ARRAY(UtcTimestamp))
-    )
-    measures = {**OF_EXECUTION, "on_demand": _on_demand(selection.crossings)}
+    adds = {**added_by(executions), "on_demand": _on_demand(selection)}
     read = (
-        select(place.label("place"), *(value.label(name) for name, value in measures.items()))
+        select(executions.started_at.label("at"), *(adds[name].label(name) for name in adds))
         .select_from(selection.tables)
         .where(selection.over(spans))
-        # It stays a subquery: or as many places would be expected as executions, and sorted.
-        .offset(literal_column("0"))
         .subquery("read")
     )
-    sums = [func.sum(read.c[name]).label(name) for name in (*MEASURES, "on_demand")]
+    question = by_place(read, instants("edges", edges), tuple(adds))
     by_start = {}
-    for row in totals.connection.execute(select(read.c.place, *sums).group_by(read.c.place)):
+    for row in totals.snapshot.connection.execute(question):
         by_start[edges[row.place - 1]] = Sums(
             int(row.executions),
             int(row.unknown),
@@ -146,14 +133,13 @@ def _one_by_one(totals: Totals, selection: Selection, spans: Sequence[Span]) -> 
     return [by_start.get(span.start, Sums()) for span in spans]
 
 
-def _on_demand(crossings: Sequence[Crossing]) -> ColumnElement[Decimal]:
+def _on_demand(selection: Selection) -> ColumnElement[Decimal]:
     """Return what an execution adds to the On-Demand amount."""
-    cost = OF_EXECUTION["cost"]
+    executions = selection.executions
+    cost = added_by(executions)["cost"]
     parts = []
-    for crossing in crossings:
+    for crossing in selection.crossings:
         at, row_id = crossing.position
-        with exact():
-            over = crossing.after - crossing.limit
-        here = and_(execution.c.started_at == at, execution.c.id == row_id)
-        parts += [(here, over), (since(crossing), cost)]
+        here = and_(executions.started_at == at, executions.id == row_id)
+        parts += [(here, crossing.over), (since(executions, crossing), cost)]
     return case(*parts, else_=ZERO) if parts else literal_column("0::numeric")

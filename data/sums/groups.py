@@ -7,32 +7,29 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Numeric,
     Select,
     Table,
     Text,
     bindparam,
     case,
-    column,
     func,
     literal,
     literal_column,
     or_,
     select,
-    text,
     true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from data.platform.charges import shares_of, total_of
-from data.platform.schema import UtcTimestamp, execution, workflow
+from data.platform.executions import Counted
 from data.platform.selection import Selection
 from data.question.filters import DELETED
 from data.question.query import Split
 from data.rules.calendar import Span
 from data.rules.labels import BASE_AND_TOOLS, DELETED_WORKFLOW, OTHER, told_apart
 from data.rules.money import ZERO, exact, trimmed
+from data.sums.places import by_place, instants
 from data.sums.rollup import tables
 from data.sums.sources import OF_GROUPS, Source, spans_by_source
 from data.sums.totals import Totals
@@ -74,18 +71,8 @@ def groups_by(
     if not steps or split is Split.TYPE:
         return []
     part = union_all(*_parts(totals, selection, steps, split)).subquery("part")
-    starts = bindparam("starts", [step.start for step in steps], type_=ARRAY(UtcTimestamp))
-    placed = (
-        select(func.width_bucket(part.c.at, starts).label("place"), part.c.name, part.c.amount)
-        # It stays a subquery: or as many places would be expected as rows, and sorted.
-        .offset(literal_column("0"))
-        .subquery("placed")
-    )
-    cell = (
-        select(placed.c.place, placed.c.name, func.sum(placed.c.amount).label("amount"))
-        .group_by(placed.c.place, placed.c.name)
-        .cte("cell")
-    )
+    starts = instants("starts", [step.start for step in steps])
+    cell = by_place(part, starts, ["amount"], ["name"]).cte("cell")
     ranked = _ranked(cell, split)
     named = case((ranked.c.rank <= TOP, cell.c.name), else_="")
     question = (
@@ -94,7 +81,7 @@ def groups_by(
         .group_by(cell.c.place, ranked.c.rank, named)
     )
     found: dict[tuple[int, str], list[Decimal]] = {}
-    for place, rank, name, amount in totals.connection.execute(question):
+    for place, rank, name, amount in totals.snapshot.connection.execute(question):
         costs = found.setdefault((rank, name), [ZERO] * len(steps))
         costs[place - 1] = trimmed(amount)
     parts = {place: costs for place, costs in sorted(found.items()) if any(costs)}
@@ -134,35 +121,32 @@ def _parts(
     parts: list[Select[Any]] = []
     for source, spans in spans_by_source(steps, rollup=rollup, sources=OF_GROUPS).items():
         if source is Source.EXECUTIONS:
-            rows = _read(execution, split, literal(1), selection.tables)
+            rows = _read(selection.executions, split, literal(1), selection.tables)
             parts.append(rows.where(selection.over(spans)))
             continue
         if source is Source.CHANGES:
-            table, at = tables.change, tables.change.c.started_at
-            rows = _read(table, split, table.c.sign, table)
+            changed, sign = tables.changed, tables.change.c.sign
+            at, workspace_id = changed.started_at, changed.workspace_id
+            rows = _read(changed, split, sign, changed.rows)
         else:
             table = tables.by_workflow if split is Split.WORKFLOW else tables.by_model
-            at = table.c.start
+            at, workspace_id = table.c.start, table.c.workspace_id
             rows = _folded(table)
         within = or_(*((at >= span.start) & (at < span.end) for span in spans))
-        parts.append(rows.where(table.c.workspace_id == selection.workspace_id, within))
+        parts.append(rows.where(workspace_id == selection.workspace_id, within))
     return parts
 
 
-def _read(table: Table, split: Split, sign: ColumnElement[int], source: Any) -> Select[Any]:
-    """Select what each row of ``table`` costs, out of its JSON."""
-    at = table.c.started_at.label("at")
+def _read(counted: Counted, split: Split, sign: ColumnElement[int], source: Any) -> Select[Any]:
+    """Select what each row of ``source``, which holds ``counted``, costs."""
+    at = counted.started_at.label("at")
     if split is Split.WORKFLOW:
-        amount = func.coalesce(literal_column(total_of(str(table.c.cost)), Numeric), ZERO)
-        name = func.coalesce(table.c.workflow_id, "").label("name")
+        amount: ColumnElement[Any] = func.coalesce(counted.cost, ZERO)
+        name: ColumnElement[Any] = func.coalesce(counted.workflow_id, "").label("name")
         return select(at, name, (sign * amount).label("amount")).select_from(source)
-    groups = (
-        text(shares_of(str(table.c.cost)))
-        .columns(column("name", Text), column("amount", Numeric))
-        .lateral(f"shares_of_{table.name}")
-    )
-    return select(at, groups.c.name, (sign * groups.c.amount).label("amount")).select_from(
-        source.join(groups, true())
+    of_model = counted.shares
+    return select(at, of_model.c.name, (sign * of_model.c.amount).label("amount")).select_from(
+        source.join(of_model, true())
     )
 
 
@@ -175,7 +159,8 @@ def _names(totals: Totals, keys: Sequence[str], split: Split) -> dict[str, str]:
     if split is Split.MODEL:
         return {key: key for key in keys}
     wanted = func.any(bindparam("ids", list(keys), type_=ARRAY(Text)))
-    rows = totals.connection.execute(
-        select(workflow.c.id, workflow.c.name).where(workflow.c.id == wanted)
+    workflows = totals.snapshot.executions.workflows
+    rows = totals.snapshot.connection.execute(
+        select(workflows.c.id, workflows.c.name).where(workflows.c.id == wanted)
     )
     return {row.id: row.name for row in rows}

@@ -20,34 +20,34 @@ class Source(StrEnum):
     CHANGES = "changes"
 
 
-Steps = tuple[tuple[Source, timedelta], ...]
+Sources = tuple[tuple[Source, timedelta], ...]
 
 _ONE_BY_ONE: Final = (Source.EXECUTIONS, timedelta(microseconds=1))
-# The sources of totals, and those of splits by workflow or model; the coarsest comes first.
-OF_TOTALS: Final[Steps] = (
+# The sources of totals, and those of groups by workflow or model; the coarsest comes first.
+OF_TOTALS: Final[Sources] = (
     (Source.HOURS, timedelta(hours=1)),
     (Source.MINUTES, timedelta(minutes=1)),
     _ONE_BY_ONE,
 )
-OF_GROUPS: Final[Steps] = ((Source.QUARTERS, timedelta(minutes=15)), _ONE_BY_ONE)
+OF_GROUPS: Final[Sources] = ((Source.QUARTERS, timedelta(minutes=15)), _ONE_BY_ONE)
 
 
 def spans_by_source(
-    spans: Sequence[Span], *, rollup: bool, sources: Steps = OF_TOTALS
+    spans: Sequence[Span], *, rollup: bool, sources: Sources = OF_TOTALS
 ) -> dict[Source, list[Span]]:
     """Cut ascending ``spans`` into what each of ``sources`` is to answer, each part by one.
 
     Without the ``rollup`` the executions answer everything. Changes go with what is folded. A
-    source with nothing to answer is left out; neighbours are one piece.
+    source with nothing to answer is left out; neighbours are one span.
     """
-    steps = sources if rollup else sources[-1:]
-    pieces: dict[Source, list[Span]] = {}
+    asked = sources if rollup else sources[-1:]
+    found: dict[Source, list[Span]] = {}
     for span in spans:
-        for source, piece in _cut(span, *steps):
-            pieces.setdefault(source, []).append(piece)
+        for source, part in _cut(span, *asked):
+            found.setdefault(source, []).append(part)
             if source is not Source.EXECUTIONS:
-                pieces.setdefault(Source.CHANGES, []).append(piece)
-    return {source: joined(parts) for source, parts in pieces.items()}
+                found.setdefault(Source.CHANGES, []).append(part)
+    return {source: joined(parts) for source, parts in found.items()}
 
 
 def _cut(

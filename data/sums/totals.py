@@ -7,19 +7,14 @@ of a span; else from the executions alone. Both give the same figures.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-import pandas as pd
 from sqlalchemy import (
     ColumnElement,
-    Connection,
-    Integer,
-    Numeric,
+    FromClause,
     Select,
     Text,
     bindparam,
-    cast,
-    false,
     func,
     literal_column,
     select,
@@ -28,51 +23,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from data.platform.charges import tokens_of, total_of
-from data.platform.schema import UtcTimestamp, execution
+from data.platform.executions import Executions
+from data.platform.snapshot import Snapshot
+from data.platform.types import UtcTimestamp
 from data.rules.calendar import Span
-from data.rules.labels import UNFINISHED
 from data.rules.money import ZERO
+from data.sums.measures import added_by
+from data.sums.places import by_place, instants, place_of
 from data.sums.rollup import tables
 from data.sums.rollup.trust import is_trusted
 from data.sums.sources import Source, spans_by_source
 
-
-def _of_execution(cost: str, status: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:
-    """Return what an execution adds to each measure, out of its ``cost`` and ``status``."""
-    total = literal_column(total_of(cost), Numeric)
-    return {
-        "executions": literal_column("1", Integer),
-        "unknown": cast(total.is_(None), Integer),
-        "unfinished": cast(func.coalesce(status.in_(UNFINISHED), false()), Integer),
-        "tokens": func.coalesce(literal_column(tokens_of(cost), Numeric), ZERO),
-        "cost": func.coalesce(total, ZERO),
-    }
-
-
-# What an execution adds to each measure.
-OF_EXECUTION: Final = _of_execution("workflow_execution_logs.cost", execution.c.status)
-
-# What a row adds, where the table does not say it itself.
-_READ: Final = {
-    Source.EXECUTIONS: OF_EXECUTION,
-    # What was there before comes with a minus: many states of an execution, and the last remains.
-    Source.CHANGES: {
-        measure: tables.change.c.sign * added
-        for measure, added in _of_execution("usage.change.cost", tables.change.c.status).items()
-    },
-}
-
-# Each source's table, and its column of time.
-_TABLES: Final = {
-    Source.EXECUTIONS: (execution, execution.c.started_at),
-    Source.MINUTES: (tables.minute, tables.minute.c.start),
-    Source.HOURS: (tables.hour, tables.hour.c.start),
-    Source.CHANGES: (tables.change, tables.change.c.started_at),
-}
-
+# The rollup's tables of totals; each has its column of time, and says itself what a row adds.
+_FOLDED: Final = {Source.MINUTES: tables.minute, Source.HOURS: tables.hour}
 
 _EXECUTIONS_ALONE: Final = ((Source.EXECUTIONS, False),)
+_ENDS: Final = ("start", "end")
 # So many spans are cheaper to tell apart than to group by.
 _FEW: Final = 4
 
@@ -81,41 +47,42 @@ _FEW: Final = 4
 class Totals:
     """Sums in one snapshot; ``rollup`` says whether the rollup may be asked."""
 
-    connection: Connection
+    snapshot: Snapshot
     rollup: bool
 
     @classmethod
-    def of(cls, connection: Connection) -> Self:
-        """Return the sums of this transaction's snapshot."""
-        return cls(connection, is_trusted(connection))
+    def of(cls, snapshot: Snapshot) -> Self:
+        """Return the sums of a snapshot."""
+        return cls(snapshot, is_trusted(snapshot.connection))
 
     def by_span(
         self, workspace_ids: Sequence[str], spans: Sequence[Span], *measures: str
-    ) -> pd.DataFrame:
+    ) -> dict[str, list[Any]]:
         """Sum the executions of some workspaces in each of ``spans``, which may not overlap.
 
-        Returns a row per span, in their order, with a column for each of ``measures``:
-        ``executions``, ``unknown``, ``unfinished``, ``tokens`` (int) or ``cost`` (Decimal dollars),
-        what is unknown as 0; dtype ``object``.
+        Returns for each of ``measures`` (``executions``, ``unknown``, ``unfinished``, ``tokens``,
+        int, or ``cost``, Decimal dollars) its sum in each span, in their order, what is unknown
+        as 0.
         """
         order = sorted(range(len(spans)), key=lambda place: (spans[place].start, spans[place].end))
-        pieces = spans_by_source([spans[place] for place in order], rollup=self.rollup)
+        sources = spans_by_source([spans[place] for place in order], rollup=self.rollup)
         sums = {measure: [_zero(measure)] * len(spans) for measure in measures}
-        if pieces:
-            shape = tuple((source, len(of_source) > 1) for source, of_source in pieces.items())
+        if sources:
+            shape = tuple((source, len(of_source) > 1) for source, of_source in sources.items())
             values: dict[str, Any] = {"workspaces": list(workspace_ids)}
             values["starts"] = [spans[place].start for place in order]
             values["ends"] = [spans[place].end for place in order]
-            for source, of_source in pieces.items():
+            for source, of_source in sources.items():
                 values |= _ends(source, of_source)
             few = len(spans) if len(spans) <= _FEW else None
-            for row in self.connection.execute(_statement(shape, measures, few), values):
+            statement = _statement(self.snapshot.executions, shape, measures, few)
+            for row in self.snapshot.connection.execute(statement, values):
                 for place, found in _placed(row, few):
                     for measure, value in zip(measures, found, strict=True):
                         if value is not None:
                             exact = value if measure == "cost" else int(value)
                             sums[measure][order[place - 1]] = exact
-        return pd.DataFrame(sums, columns=list(measures), dtype=object)
+        return sums
 
 
 def _zero(measure: str) -> Any:
@@ -142,45 +109,66 @@ def _placed(row: Sequence[Any], few: int | None) -> Iterator[tuple[int, Sequence
         yield place + 1, row[place * width : (place + 1) * width]
 
 
+class _Table(NamedTuple):
+    """What a source reads: its rows, their time and workspace, what each adds to a measure."""
+
+    rows: FromClause
+    at: ColumnElement[Any]
+    workspace_id: ColumnElement[str]
+    adds: Any
+
+
+def _table_of(source: Source, executions: Executions) -> _Table:
+    if source is Source.EXECUTIONS:
+        rows, at, workspace_id = executions.rows, executions.started_at, executions.workspace_id
+        return _Table(rows, at, workspace_id, added_by(executions))
+    if source is Source.CHANGES:
+        change = tables.changed
+        # What was there before has a minus: many states of an execution, and the last remains.
+        adds = {name: tables.change.c.sign * value for name, value in added_by(change).items()}
+        return _Table(change.rows, change.started_at, change.workspace_id, adds)
+    folded = _FOLDED[source]
+    return _Table(folded, folded.c.start, folded.c.workspace_id, folded.c)
+
+
 @cache
 def _statement(
-    shape: tuple[tuple[Source, bool], ...], measures: tuple[str, ...], few: int | None
+    executions: Executions,
+    shape: tuple[tuple[Source, bool], ...],
+    measures: tuple[str, ...],
+    few: int | None,
 ) -> Select[Any]:
     """Sum ``measures`` by place: that of the span among the ``starts``, counted from 1.
 
     A ``few`` spans stand beside each other in one row, many are rows that begin with their place.
     """
     if few is None and shape == _EXECUTIONS_ALONE:
-        return _each_apart(measures)
-    part = union_all(*(_rows(source, many, measures) for source, many in shape)).subquery("part")
-    starts = bindparam("starts", type_=ARRAY(UtcTimestamp))
-    place = func.width_bucket(part.c.at, starts)
-    if few is not None:
-        sums = [func.sum(part.c[measure]) for measure in measures]
-        return select(*(each.filter(place == at) for at in range(1, few + 1) for each in sums))
-    # The offset keeps it a subquery: or as many places would be expected as instants, and sorted.
-    placed = select(place.label("place"), *(part.c[measure] for measure in measures))
-    rows = placed.offset(literal_column("0")).subquery("placed")
-    sums = [func.sum(rows.c[measure]) for measure in measures]
-    return select(rows.c.place, *sums).group_by(rows.c.place)
+        return _each_apart(executions, measures)
+    rows = (
+        _rows(source, _table_of(source, executions), measures, many=many) for source, many in shape
+    )
+    part = union_all(*rows).subquery("part")
+    starts = instants("starts")
+    if few is None:
+        return by_place(part, starts, measures)
+    sums = [func.sum(part.c[measure]) for measure in measures]
+    place = place_of(part, starts)
+    return select(*(each.filter(place == at) for at in range(1, few + 1) for each in sums))
 
 
-def _each_apart(measures: tuple[str, ...]) -> Select[Any]:
+def _each_apart(executions: Executions, measures: tuple[str, ...]) -> Select[Any]:
     """Sum executions span by span: plain sums in the order of the index, nothing to sort."""
-    _, at = _TABLES[Source.EXECUTIONS]
+    at = executions.started_at
     span = (
-        func.unnest(
-            bindparam("starts", type_=ARRAY(UtcTimestamp)),
-            bindparam("ends", type_=ARRAY(UtcTimestamp)),
-        )
+        func.unnest(instants("starts"), instants("ends"))
         .table_valued("start", "end", with_ordinality="place", name="span")
         .render_derived()
     )
-    sums = [func.sum(_READ[Source.EXECUTIONS][measure]).label(measure) for measure in measures]
+    adds = added_by(executions)
     within = (
-        select(*sums)
+        select(*(func.sum(adds[measure]).label(measure) for measure in measures))
         .where(
-            execution.c.workspace_id == func.any(bindparam("workspaces", type_=ARRAY(Text))),
+            executions.workspace_id == func.any(bindparam("workspaces", type_=ARRAY(Text))),
             at >= span.c.start,
             at < span.c.end,
         )
@@ -189,20 +177,16 @@ def _each_apart(measures: tuple[str, ...]) -> Select[Any]:
     return select(span.c.place, *within.c).select_from(span.join(within, true()))
 
 
-def _rows(source: Source, many: bool, measures: tuple[str, ...]) -> Select[Any]:  # noqa: FBT001
-    table, at = _TABLES[source]
-    of_row = _READ.get(source, table.c)
-    values = [of_row[measure].label(measure) for measure in measures]
+def _rows(source: Source, table: _Table, measures: tuple[str, ...], *, many: bool) -> Select[Any]:
+    values = [table.adds[measure].label(measure) for measure in measures]
     workspaces = bindparam("workspaces", type_=ARRAY(Text))
-    rows = select(at.label("at"), *values).where(table.c.workspace_id == func.any(workspaces))
-    type_: Any = ARRAY(UtcTimestamp) if many else UtcTimestamp
-    start = bindparam(f"{source}_start", type_=type_)
-    end = bindparam(f"{source}_end", type_=type_)
+    rows = select(table.at.label("at"), *values).where(table.workspace_id == func.any(workspaces))
     if not many:
-        return rows.where(at >= start, at < end)
-    span = func.unnest(start, end).table_valued("start", "end", name=f"{source}_span")
-    span = span.render_derived()
+        start, end = (bindparam(f"{source}_{each}", type_=UtcTimestamp) for each in _ENDS)
+        return rows.where(table.at >= start, table.at < end)
+    ends = func.unnest(*(instants(f"{source}_{each}") for each in _ENDS))
+    span = ends.table_valued(*_ENDS, name=f"{source}_span").render_derived()
     # The offset keeps it a subquery: as a join it would be planned for a third of the table.
-    apart = rows.where(at >= span.c.start, at < span.c.end).offset(literal_column("0"))
-    within = apart.lateral(f"{source}_in_span")
+    inside = rows.where(table.at >= span.c.start, table.at < span.c.end)
+    within = inside.offset(literal_column("0")).lateral(f"{source}_in_span")
     return select(*within.c).select_from(span.join(within, true()))

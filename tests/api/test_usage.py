@@ -16,8 +16,9 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
-from data.platform.access import LimitScope, Viewer
+from data.platform.access import Viewer
 from data.platform.connection import connect
+from data.rules.billing import LimitScope
 from data.rules.labels import rfc3339
 from data.rules.money import exact
 from tests.conftest import Api

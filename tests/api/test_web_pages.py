@@ -17,6 +17,7 @@ from app import create_app
 from data.answers.ledger import Ledger
 from data.platform import schema
 from data.platform.access import Viewer
+from data.rules.billing import LimitScope
 from settings import Settings
 from tests.support.calling import call, call_page
 from tests.support.serving import PATIENCE
@@ -40,7 +41,7 @@ def database(demo_database: str) -> str:
 
 def _client(engine: Engine, viewer: str, **given: Any) -> FlaskClient:
     settings = Settings(_env_file=None, **given)
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope="account")
+    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
     client: FlaskClient = create_app(settings, ledger, lambda: Viewer(viewer)).server.test_client()
     return client
 
@@ -149,7 +150,7 @@ def test_whether_it_is_ready_is_asked_by_one_at_a_time(engine: Engine) -> None:
         assert len(at_once) == 1
         at_once.pop()
 
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope="account")
+    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
     settings = Settings(_env_file=None)
     server = create_app(settings, ledger, lambda: Viewer("anybody"), checks=[hang]).server
 

@@ -67,10 +67,10 @@ def sums_in_words(figures: Figures) -> list[str]:
 
 def limit_in_words(tab: Tab, figures: Figures) -> str:
     assert figures.period
-    assert figures.account.limit is not None
+    assert figures.account.terms.limit is not None
     assert figures.running_total is not None
-    spent, limit = figures.running_total, figures.account.limit
-    month = f"{figures.period.month:%B}"
+    spent, limit = figures.running_total, figures.account.terms.limit
+    month = figures.period.name
     beginning = f"{dollars(spent)} of ${limit:,.2f} limit · {month}, whole account"
     if figures.crossing is None:
         return f"{beginning}{dollars(limit - spent)} left"
@@ -352,15 +352,15 @@ def test_who_does_not_pay_is_told_of_the_limit_but_of_no_running_total(
     assert payers.running_total is not None
     since = payers.crossing.position.started_at.astimezone(founders.ledger.zone)
     at = f"{since.day} {since:%b %Y %H:%M:%S} Europe/Berlin"
-    assert payers.account.limit is not None
-    assert seen.limit == f"Limit ${payers.account.limit:,.2f} crossed {at}"
+    assert payers.account.terms.limit is not None
+    assert seen.limit == f"Limit ${payers.account.terms.limit:,.2f} crossed {at}"
     assert seen.sums == sums_in_words(payers)
     assert tab.page.locator(".usage-bar").count() == 0
     assert legend(tab) == ["Included", "On-Demand"]
     drawn = tab.page.eval_on_selector("#usage-graph .js-plotly-plot", "plot => plot.data.length")
     assert drawn == 2
     assert len(bodies) == 2
-    for amount in (payers.running_total, payers.running_total - payers.account.limit):
+    for amount in (payers.running_total, payers.running_total - payers.account.terms.limit):
         assert dollars(amount) not in "".join(bodies)
         assert str(float(amount)) not in "".join(bodies)
 

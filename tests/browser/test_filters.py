@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from data.answers.ledger import Ledger, Page
-from data.platform.access import Viewer
+from data.answers.ledger import Ledger
+from data.answers.page import Page
+from data.platform.access import Viewer, Workspace
 from data.question.filters import Filters
 from data.question.query import UsageQuery
 from settings import Settings
@@ -296,12 +297,12 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with served(big_ledger) as site:
-        answer = site.ledger.page
+        answer = site.ledger.page_shown
         let_go = threading.Event()
 
-        def answer_late(viewer: Viewer, query: UsageQuery, *, cut: bool) -> Page:
+        def answer_late(viewer: Viewer, query: UsageQuery) -> tuple[Page, list[Workspace]]:
             assert let_go.wait(PATIENCE)
-            return answer(viewer, query, cut=cut)
+            return answer(viewer, query)
 
         def each_is_asked_for(*clicks: Callable[[], None]) -> None:
             """Do what asks, each before there is an answer to the one before it; then let go."""
@@ -315,7 +316,7 @@ def test_what_is_chosen_while_an_answer_is_on_its_way_is_asked_for_too(
         tab.open(FINANCE, {"preset": "7d"})
         tab.shows(FINANCE)
         with monkeypatch.context() as patch:
-            patch.setattr(site.ledger, "page", answer_late)
+            patch.setattr(site.ledger, "page_shown", answer_late)
             each_is_asked_for(
                 lambda: choose(tab, "trigger", "api"), lambda: choose(tab, "status", "completed")
             )

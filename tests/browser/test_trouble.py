@@ -12,7 +12,8 @@ import requests
 
 from data.answers.ledger import Ledger
 from data.platform.connection import connect
-from data.question.cursor import Cursor, Position
+from data.question.cursor import Cursor
+from data.rules.position import Position
 from tests.support.browsing import Site, Tab, served
 from tests.support.serving import PATIENCE
 

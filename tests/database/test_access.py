@@ -1,10 +1,14 @@
 from collections.abc import Callable
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from data.platform.access import Account, LimitScope, Viewer, Workspace, account_of, workspaces_of
+from data.platform.access import Viewer, Workspace, workspaces_of
+from data.platform.snapshot import Snapshot
+from data.platform.terms import Account, account_of
+from data.rules.billing import LimitScope
 from data.rules.errors import NotFoundError
 from tests.support.platform import FOUNDED, OWNER, PAYER, VIEWER, VIEWER_ID, WORKSPACE, Platform
 
@@ -14,15 +18,16 @@ def account(
     workspace_id: str = WORKSPACE,
     *,
     viewer: Viewer = VIEWER,
-    scope: LimitScope = "account",
+    scope: LimitScope = LimitScope.ACCOUNT,
 ) -> Account:
     with platform.reader.connect() as connection:
-        return account_of(connection, viewer, workspace_id, scope)
+        opened = Snapshot.of(connection)
+        return account_of(opened, viewer, workspace_id, scope=scope, zone=UTC)
 
 
 def workspaces(platform: Platform, viewer: Viewer = VIEWER) -> list[Workspace]:
     with platform.reader.connect() as connection:
-        return workspaces_of(connection, viewer)
+        return workspaces_of(Snapshot.of(connection), viewer)
 
 
 def not_found(ask: Callable[[], Any]) -> tuple[int, str, str | None, str]:
@@ -162,9 +167,9 @@ def test_an_account_covers_every_workspace_of_the_payer_seen_or_not(platform: Pl
     platform.account(5, "foreign", payer="other")
     found = account(platform)
     assert set(found.workspace_ids) == {WORKSPACE, "unseen", "archived"}
-    assert (found.payer_id, found.limit) == (PAYER, Decimal(9))
-    assert account(platform, scope="workspace").workspace_ids == (WORKSPACE,)
-    assert account(platform, scope="workspace").limit == 9
+    assert (found.payer_id, found.terms.limit) == (PAYER, Decimal(9))
+    assert account(platform, scope=LimitScope.WORKSPACE).workspace_ids == (WORKSPACE,)
+    assert account(platform, scope=LimitScope.WORKSPACE).terms.limit == 9
 
 
 def test_an_owner_who_is_not_billed_is_not_the_account(platform: Platform) -> None:

@@ -16,7 +16,7 @@ from components.figures.step_words import name_of, searches_of
 from data.answers.figures import Figures
 from data.platform.access import Viewer
 from data.question.query import Split, UsageQuery
-from data.rules.calendar import Span, Window, billing_period
+from data.rules.calendar import Span, Window, month_at
 from data.rules.steps import Unit, steps_of
 from settings import Settings
 from tests.support.platform import PAYER, VIEWER, WORKSPACE, Platform, Run, utc
@@ -187,7 +187,7 @@ def test_steps_are_named_in_the_zone_and_where_the_window_cuts_them() -> None:
         "25 Oct 02:00 (+02:00)–02:00 (+01:00) Europe/Berlin",
         "25 Oct 02:00 (+01:00)–03:00 Europe/Berlin",
     ]
-    month = billing_period(utc("2026-09-30 22:00"), zone)
+    month = month_at(utc("2026-09-30 22:00"), zone)
     assert name_of(month, Unit.MONTH, zone) == "Oct 2026"
 
 

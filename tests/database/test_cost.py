@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from data.platform.charges import models_of, received_of, sent_of, tokens_of, total_of
+from data.platform.cost_json import models_of, received_of, sent_of, tokens_of, total_of
 from tests.support.platform import Platform
 
 CURRENT: Final = """{

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from data.answers.detail import Detail, Part
-from data.platform.access import LimitScope, Viewer
+from data.platform.access import Viewer
+from data.rules.billing import LimitScope
 from data.rules.errors import NotFoundError
 from data.rules.labels import UsageType
 from tests.support.platform import PAYER, VIEWER, WORKSPACE, Platform, Run, utc
@@ -24,7 +25,7 @@ def opened(
     viewer: Viewer = VIEWER,
     *,
     zone: tzinfo = BERLIN,
-    scope: LimitScope = "account",
+    scope: LimitScope = LimitScope.ACCOUNT,
     workspace_id: str = WORKSPACE,
 ) -> Detail:
     return platform.ledger(zone, scope).execution(viewer, workspace_id, row_id)
@@ -117,7 +118,11 @@ def test_a_line_tells_its_tokens_and_the_tools_within_it(platform: Platform) -> 
         (None, 8, None, None),
         (None, None, None, None),
     ]
-    assert (detail.sent, detail.received, detail.execution.tokens) == (17, 5, 22)
+    assert (detail.execution.sent, detail.execution.received, detail.execution.tokens) == (
+        17,
+        5,
+        22,
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,7 +167,7 @@ def history() -> list[Run]:
     ]
 
 
-@pytest.mark.parametrize("scope", ["account", "workspace"])
+@pytest.mark.parametrize("scope", list(LimitScope))
 def test_the_running_total_around_each_execution_is_that_of_a_plain_sum(
     any_stage: Platform, scope: LimitScope
 ) -> None:
@@ -204,7 +209,7 @@ def test_the_running_total_is_told_to_the_payer_and_with_scope_workspace_to_all(
     assert (told.before, told.after) == (Decimal(0), Decimal(1))  # "ours" comes before "theirs"
     assert told.crossing
     assert told.crossing.position.id == "theirs"
-    alone = opened(platform, "ours", scope="workspace")
+    alone = opened(platform, "ours", scope=LimitScope.WORKSPACE)
     assert (alone.before, alone.after) == (Decimal(0), Decimal(1))
     assert alone.crossing is None
 

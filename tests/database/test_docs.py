@@ -22,6 +22,7 @@ from data.answers.ledger import Ledger
 from data.platform.access import Viewer
 from data.platform.connection import connect
 from data.question.query import Split, UsageQuery
+from data.rules.billing import LimitScope
 from data.rules.labels import type_label
 from settings import Settings
 from tests.support.platform import ALWAYS, Platform, Run, first_page, rows_of
@@ -108,14 +109,14 @@ def test_the_grants_of_the_readme_are_enough_for_every_answer(demo_database: str
     with psycopg.connect(demo_database, autocommit=True) as connection:
         connection.execute(statements.replace("usage_reader", "readme_reader").encode())
         engine = connect(demo_database.replace("postgres@", "readme_reader@", 1))
-        ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope="account")
+        ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
         viewer, query = Viewer(demo.DEMO_VIEWER_ID), UsageQuery("ws_support", ALWAYS)
         try:
             assert len(ledger.workspaces(viewer)) == 4
             assert len(ledger.page(viewer, query).rows) == 100
             total = ledger.summary(viewer, query).sums.executions
             assert ledger.figures(viewer, query, Split.WORKFLOW).groups
-            assert ledger.filter_options(viewer, query).workflows
+            assert ledger.figures_shown(viewer, query)[1].workflows
             row_id = ledger.page(viewer, query).rows["id"].iloc[0]
             assert ledger.execution(viewer, "ws_support", row_id).execution.id == row_id
             with ledger.export(viewer, query) as export:
@@ -133,7 +134,7 @@ class _QuietHandler(WSGIRequestHandler):
 @pytest.fixture
 def served(demo_database: str) -> Iterator[str]:
     engine = connect(demo.reader_url(demo_database))
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope="account")
+    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
     settings = Settings(_env_file=None)
     made = app.create_app(settings, ledger, lambda: Viewer(demo.DEMO_VIEWER_ID))
     with make_server(

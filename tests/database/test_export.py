@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,13 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.answers.crossings import Crossings
-from data.files.csv import COLUMNS, MORE_COLUMNS, ROW_LIMIT, file_name, write_csv
+from data.files.columns import COLUMNS, MORE_COLUMNS
+from data.files.csv import write_csv
+from data.files.export import ROW_LIMIT, file_name
 from data.platform.access import Viewer
 from data.question.cursor import Direction
 from data.question.file_options import Columns, FileOptions, Mark, Separator
 from data.question.query import UsageQuery
 from data.rules.calendar import Window
 from data.rules.errors import NotFoundError
+from data.rules.execution import Execution, Label
 from data.rules.labels import UsageType, rfc3339
 from tests.support.platform import (
     ALWAYS,
@@ -61,17 +63,21 @@ def read_back(text: str) -> list[dict[str, str]]:
     return rows
 
 
-def row(**values: Any) -> SimpleNamespace:
+def row(**values: Any) -> Execution:
     plain: dict[str, Any] = {
-        "started_at": NOON,
+        "id": "row",
         "execution_id": "e",
-        "workflow_name": "Triage",
+        "workspace_id": "ws",
+        "started_at": NOON,
+        "status": "completed",
         "trigger": "api",
+        "workflow_id": "wf",
+        "workflow_name": "Triage",
         "models": ["gpt-4o"],
         "tokens": None,
         "cost": None,
     }
-    return SimpleNamespace(**plain | values)
+    return Execution(**plain | values)
 
 
 def test_the_header_is_exact_also_where_there_are_no_rows(platform: Platform) -> None:
@@ -312,25 +318,16 @@ def read_as(options: FileOptions, text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(stream, delimiter=DELIMITERS[options.separator], strict=True))
 
 
-def full_row(**values: Any) -> SimpleNamespace:
-    more: dict[str, Any] = {
-        "id": "row",
-        "workflow_id": "wf",
-        "workspace_id": "ws",
-        "status": "completed",
-        "sent": Decimal(3),
-        "received": None,
-        "type": UsageType.ON_DEMAND,
-        "on_demand": Decimal("0.10"),
-    }
-    return row(**more | values)
+def full_row(**values: Any) -> Execution:
+    on_demand = values.pop("on_demand", Decimal("0.10"))
+    return row(**{"sent": 3, "label": Label(UsageType.ON_DEMAND, on_demand)} | values)
 
 
 @pytest.mark.parametrize("options", CHOICES, ids=named)
 def test_every_kind_of_file_is_read_back_the_same_but_for_its_marks(options: FileOptions) -> None:
     awkward = 'a;b,c\td "e"\nf'
     rows = [
-        full_row(workflow_name=awkward, cost=Decimal("1234.560"), tokens=Decimal(7)),
+        full_row(workflow_name=awkward, cost=Decimal("1234.560"), tokens=7),
         full_row(execution_id="=1,5", cost=None, on_demand=None, workflow_id=None, sent=None),
     ]
     text = "".join(write_csv(rows, options))

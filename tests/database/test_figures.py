@@ -15,7 +15,8 @@ from data.answers.figures import Figures
 from data.platform.access import Viewer
 from data.question.filters import NO_FILTERS, Filters
 from data.question.query import Split, UsageQuery
-from data.rules.calendar import Span, Window, billing_period
+from data.rules.billing import LimitScope
+from data.rules.calendar import Span, Window, month_at
 from data.rules.steps import Unit
 from data.sums.by_span import Sums
 from tests.support.filtering import START, Rows, fill, passes, rows_in_store, some_filters
@@ -109,7 +110,7 @@ def _check_running_totals(rows: Rows, figures: Figures, zone: ZoneInfo) -> None:
             assert total == sum(spent, Decimal(0))
     for step, told in zip(figures.steps, figures.running_total_by_step, strict=True):
         if told is not None:
-            period = billing_period(step.start, zone)
+            period = month_at(step.start, zone)
             spent = [cost for at, cost in of_account if period.start <= at < step.end]
             assert told == sum(spent, Decimal(0))
     assert bool(figures.running_totals) == any(
@@ -194,7 +195,7 @@ def test_a_split_tells_the_dearest_from_the_rest(platform: Platform) -> None:
 def test_the_running_total_is_told_to_the_payer_alone(shelf: Platform) -> None:
     query = UsageQuery(WORKSPACE, Window(START, END))
     assert shelf.ledger().figures(Viewer(PAYER), query).running_totals
-    assert shelf.ledger(scope="workspace").figures(VIEWER, query).running_totals
+    assert shelf.ledger(scope=LimitScope.WORKSPACE).figures(VIEWER, query).running_totals
     assert shelf.ledger().figures(VIEWER, query).running_totals == []
     assert shelf.ledger().figures(VIEWER, query).running_total is None
     assert len(shelf.ledger().figures(VIEWER, query).crossings) == 2
@@ -204,9 +205,9 @@ def test_nothing_is_told_of_what_has_not_happened_yet(platform: Platform) -> Non
     now = datetime.now(UTC)
     platform.account()
     platform.runs([Run("now", now - timedelta(minutes=1))])
-    month = billing_period(now, UTC)
+    month = month_at(now, UTC)
     query = UsageQuery(WORKSPACE, Window(month.start, month.end))
-    figures = platform.ledger(scope="workspace").figures(VIEWER, query)
+    figures = platform.ledger(scope=LimitScope.WORKSPACE).figures(VIEWER, query)
     assert figures.running_totals[-1].points[-1][0] == figures.account.as_of
     assert figures.running_totals[-1].points[-1][1] == 1
     assert figures.steps[-1].end == month.end
@@ -236,6 +237,6 @@ def test_crossings_come_in_their_order_and_months_are_whole(platform: Platform) 
     )
     query = UsageQuery(WORKSPACE, Window(utc("2020-01-01"), utc("2027-01-01")))
     figures = platform.ledger().figures(VIEWER, query)
-    assert [crossing.period.month.month for crossing in figures.crossings] == [2, 4, 7, 9, 11]
+    assert [crossing.period.start.month for crossing in figures.crossings] == [2, 4, 7, 9, 11]
     ends = (figures.steps[0].start, figures.steps[-1].end)
     assert ends == (utc("2026-02-01"), utc("2026-12-01"))

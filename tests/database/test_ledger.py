@@ -19,10 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, text
 
-from data.answers.ledger import Page
-from data.platform.access import LimitScope, Viewer
+from data.answers.page import Page
+from data.platform.access import Viewer
 from data.question.cursor import Direction
 from data.question.query import UsageQuery
+from data.rules.billing import LimitScope
 from data.rules.calendar import Window
 from data.rules.errors import NotFoundError
 from data.rules.labels import UsageType
@@ -272,8 +273,7 @@ def test_every_row_is_labelled_as_by_the_plain_sum_of_its_whole_account_and_mont
     with localcontext(prec=500):
         case.build(stage)
         zone = ZoneInfo(case.zone)
-        scopes: tuple[LimitScope, LimitScope] = ("account", "workspace")
-        for scope in scopes:
+        for scope in LimitScope:
             ledger = stage.ledger(zone, scope)
             for workspace, (_, archived) in case.workspaces.items():
                 if archived:
@@ -355,6 +355,7 @@ def test_a_row_carries_what_the_platform_wrote(platform: Platform) -> None:
     assert row == {
         "id": "r",
         "execution_id": "e",
+        "workspace_id": "ws",
         "started_at": at,
         "status": "failed",
         "trigger": "chat",
@@ -427,7 +428,7 @@ def test_without_a_limit_everything_is_included(platform: Platform, *, stats: bo
     platform.account(None, stats=stats)
     platform.runs(spaced(3, start=NOON, cost="900000000000"))
     page = first_page(platform.ledger())
-    assert page.account.limit is None
+    assert page.account.terms.limit is None
     assert page.crossings == []
     assert set(labels(page).values()) == {(INCLUDED, Decimal(0))}
 
@@ -437,7 +438,7 @@ def test_a_negative_limit_counts_as_zero(platform: Platform, limit: str) -> None
     platform.account(limit)
     platform.runs([Run("1", NOON, '{"total": 0}'), Run("2", NOON, '{"total": 2}')])
     page = first_page(platform.ledger())
-    assert page.account.limit == 0
+    assert page.account.terms.limit == 0
     assert labels(page) == {"1": (INCLUDED, Decimal(0)), "2": (ON_DEMAND, Decimal(2))}
 
 
@@ -479,7 +480,7 @@ def test_the_limit_is_of_who_pays_today_neither_the_viewers_nor_the_owners(
     assert labels(first_page(ledger, "w"))["2"] == (ON_DEMAND, Decimal(1))
     platform.sql("UPDATE workspace SET billed_account_user_id = 'second' WHERE id = 'w'")
     page = first_page(ledger, "w")
-    assert (page.account.payer_id, page.account.limit) == ("second", Decimal(100))
+    assert (page.account.payer_id, page.account.terms.limit) == ("second", Decimal(100))
     assert labels(page)["2"] == (INCLUDED, Decimal(0))
 
 
@@ -580,8 +581,8 @@ def test_archived_workspaces_of_the_account_count_and_those_of_others_do_not(
 def test_with_scope_workspace_only_the_workspaces_own_executions_count(platform: Platform) -> None:
     platform.account(1, WORKSPACE, "second")
     platform.runs([Run("1", NOON, workspace="second"), Run("2", NOON), Run("3", NOON)])
-    account = first_page(platform.ledger(scope="account"))
-    alone = first_page(platform.ledger(scope="workspace"))
+    account = first_page(platform.ledger(scope=LimitScope.ACCOUNT))
+    alone = first_page(platform.ledger(scope=LimitScope.WORKSPACE))
     assert labels(account) == {"2": (ON_DEMAND, Decimal(1)), "3": (ON_DEMAND, Decimal(1))}
     assert labels(alone) == {"2": (INCLUDED, Decimal(0)), "3": (ON_DEMAND, Decimal(1))}
     assert set(account.account.workspace_ids) == {WORKSPACE, "second"}
@@ -789,7 +790,7 @@ def in_state(page: Page) -> str:
     ]:
         newer = 60 - 1 - int(rows[0]["id"].removeprefix("run-"))
         agrees = [
-            page.account.limit == limit,
+            page.account.terms.limit == limit,
             page.total == 60 + extra,
             page.newer == newer,
         ]
@@ -879,7 +880,7 @@ def test_ready_and_workspaces_and_account_answer_without_a_window(platform: Plat
     ledger.ready()
     assert [workspace.id for workspace in ledger.workspaces(VIEWER)] == ["a", "b"]
     account = ledger.account(VIEWER, "a")
-    assert (account.workspace.id, account.payer_id, account.limit) == ("a", PAYER, Decimal(7))
+    assert (account.workspace.id, account.payer_id, account.terms.limit) == ("a", PAYER, Decimal(7))
     with pytest.raises(NotFoundError):
         ledger.account(Viewer("stranger"), "a")
 

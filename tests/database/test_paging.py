@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.answers.ledger import Ledger, Page
-from data.question.cursor import Cursor, Direction, Position
+from data.answers.ledger import Ledger
+from data.answers.page import Page
+from data.question.cursor import Cursor, Direction
 from data.question.query import UsageQuery
 from data.rules.calendar import Preset, Window
 from data.rules.errors import BadRequestError
+from data.rules.position import Position
 from tests.support.platform import (
     VIEWER,
     WORKSPACE,

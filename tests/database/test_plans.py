@@ -15,13 +15,15 @@ from benchmarks.loading import load
 from benchmarks.plans import PAGE_ROWS, Statement, explain, recorded, violations
 from benchmarks.world import BURST, BUSY, PAYER, SPARSE, Calendar
 from data.answers.ledger import Ledger
-from data.files.csv import ROW_LIMIT
+from data.files.export import ROW_LIMIT
 from data.platform.access import Viewer
 from data.platform.connection import connect
-from data.question.cursor import Cursor, Position
+from data.question.cursor import Cursor
 from data.question.filters import Filters
 from data.question.query import Split, UsageQuery
+from data.rules.billing import LimitScope
 from data.rules.calendar import Window
+from data.rules.position import Position
 from data.sums import rollup
 
 EXECUTIONS = 20_000
@@ -35,7 +37,7 @@ class World:
 
     def ledger(self) -> Ledger:
         """Return a ledger that has not been asked anything yet."""
-        return Ledger(self.engine, zone=UTC, scope="account")
+        return Ledger(self.engine, zone=UTC, scope=LimitScope.ACCOUNT)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ DOORS: dict[str, Callable[[World], object]] = {
     "figures": lambda w: w.ledger().figures(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "by workflow": lambda w: split(w, Split.WORKFLOW),
     "by model": lambda w: split(w, Split.MODEL),
-    "options": lambda w: w.ledger().filter_options(VIEWER, UsageQuery(BUSY, w.calendar.month)),
+    "options": lambda w: w.ledger().figures_shown(VIEWER, UsageQuery(BUSY, w.calendar.month))[1],
     "export": lambda w: take(w, UsageQuery(BUSY, w.calendar.month)),
     "execution": open_row,
     "workspaces": lambda w: w.ledger().workspaces(VIEWER),

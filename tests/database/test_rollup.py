@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
 
-from data.platform.connection import connect, snapshot
+from data.platform.connection import connect
+from data.platform.snapshot import Snapshot, snapshot
 from data.rules.calendar import Span
 from data.rules.errors import UnavailableError, UsageError
 from data.sums import rollup
@@ -102,11 +103,11 @@ def role(platform: Platform, name: str, *rights: str) -> Iterator[None]:
 def asks_the_executions(platform: Platform, **options: str) -> bool:
     """Tell whether the product asks the executions, and has the right answers."""
     with connection_of(platform, **options) as connection:
-        totals = Totals.of(connection)
+        totals = Totals.of(Snapshot.of(connection))
         workspaces = ["ws", "second"]
-        rows = totals.by_span(workspaces, [ALL_TIME], "cost", "executions").to_dict("records")
+        sums = totals.by_span(workspaces, [ALL_TIME], "cost", "executions")
         [right] = answers(connection, [ALL_TIME], workspaces, rollup=False)
-        assert rows == [{"cost": right["cost"], "executions": right["executions"]}]
+        assert sums == {"cost": [right["cost"]], "executions": [right["executions"]]}
         return not totals.rollup
 
 
@@ -950,8 +951,8 @@ def test_an_answer_that_began_before_it_was_taken_out_is_unavailable(rolled: Pla
     fill(rolled)
 
     def answer() -> None:
-        with snapshot(rolled.reader) as connection:
-            totals = Totals.of(connection)
+        with snapshot(rolled.reader) as opened:
+            totals = Totals.of(opened)
             assert totals.rollup
             rollup.uninstall(rolled.url)
             totals.by_span(["ws"], [Span(NOON, NOON + timedelta(hours=3))], "cost")
@@ -969,8 +970,8 @@ def test_sessions_that_know_the_rollup_by_heart_notice_that_it_went_and_came(
 
     def answer(*, rollup: bool) -> None:
         for _ in range(12):  # psycopg prepares a statement that it has seen five times
-            with snapshot(rolled.reader) as connection:
-                totals = Totals.of(connection)
+            with snapshot(rolled.reader) as opened:
+                totals = Totals.of(opened)
                 assert totals.rollup is rollup
                 [executions] = totals.by_span(["ws"], [ALL_TIME], "executions")["executions"]
                 assert executions == 2

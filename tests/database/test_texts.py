@@ -34,7 +34,7 @@ def _fill(platform: Platform) -> None:
 def test_a_cut_page_is_the_same_page_but_for_the_ends_of_its_texts(platform: Platform) -> None:
     _fill(platform)
     ledger = platform.ledger()
-    whole, cut = (ledger.page(VIEWER, QUERY, cut=each) for each in (False, True))
+    whole, (cut, _) = ledger.page(VIEWER, QUERY), ledger.page_shown(VIEWER, QUERY)
     for row, short in zip(rows_of(whole), rows_of(cut), strict=True):
         assert row.keys() == short.keys()
         for name in ("execution_id", "status", "trigger", "workflow_name"):
@@ -64,7 +64,8 @@ def test_cut_names_of_workspaces_come_in_the_same_order(platform: Platform) -> N
 def test_only_what_a_filter_takes_is_on_offer(platform: Platform, rolled: Platform) -> None:
     for base in (platform, rolled):
         _fill(base)
-        assert base.ledger().filter_options(VIEWER, QUERY) == FilterOptions(
+        _, options = base.ledger().figures_shown(VIEWER, QUERY)
+        assert options == FilterOptions(
             workflows={"wf": LONG[: READ_AT_MOST + 1]},
             models=["short"],
             triggers=[],

@@ -1,7 +1,8 @@
 from datetime import UTC, timedelta
 from decimal import Decimal
 
-from data.rules.calendar import Span, billing_period, days_of
+from data.platform.snapshot import Snapshot
+from data.rules.calendar import Span, days_of, month_at
 from data.sums.totals import Totals
 from tests.support.platform import WORKSPACE, Platform, Run, utc
 
@@ -12,10 +13,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 def totals(platform: Platform, spans: list[Span], *workspaces: str) -> list[tuple[Decimal, int]]:
     with platform.reader.connect() as connection:
-        frame = Totals.of(connection).by_span(
+        sums = Totals.of(Snapshot.of(connection)).by_span(
             workspaces or (WORKSPACE,), spans, "cost", "executions"
         )
-    return list(zip(frame["cost"], frame["executions"], strict=True))
+    return list(zip(sums["cost"], sums["executions"], strict=True))
 
 
 def test_each_span_has_its_sum_and_count_in_the_order_they_were_asked_for(
@@ -76,7 +77,7 @@ def test_the_days_of_a_month_add_up_to_the_month_without_rounding(platform: Plat
             Run("4", utc("2026-10-31 23:59:59.999999"), '{"total": 0.005}'),
         ]
     )
-    month = billing_period(NOON, UTC)
+    month = month_at(NOON, UTC)
     days = totals(platform, days_of(month, UTC))
     assert len(days) == 31
     assert days[1] == (Decimal("2e-30"), 2)

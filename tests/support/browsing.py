@@ -20,7 +20,7 @@ from selenium.webdriver.chrome.options import Options
 import demo
 from app import create_app
 from data.answers.ledger import Ledger
-from data.answers.ledger import Page as LedgerPage
+from data.answers.page import Page as LedgerPage
 from data.platform.access import Viewer
 from data.platform.connection import connect
 from data.question.filters import FILTER_PARAMS, NO_FILTERS, Filters

@@ -123,16 +123,16 @@ def _loading(page: Page, site: Site) -> None:
 
 def _in_trouble(page: Page, site: Site) -> None:
     _drawn(page, site.address(WORKSPACE))
-    kept = site.ledger.page
+    kept = site.ledger.page_shown
 
     def away(*_: Any, **__: Any) -> Any:
         raise UnavailableError("The database cannot be reached. Try again in a moment.")
 
-    site.ledger.page = away  # type: ignore[method-assign]  # as if the database were
+    site.ledger.page_shown = away  # type: ignore[method-assign]  # as if the database were
     page.click("#usage-preset-7d")
     page.wait_for_selector("#usage-trouble:not([hidden])")
     page.wait_for_selector('#usage-main:not([aria-busy="true"])')
-    site.ledger.page = kept  # type: ignore[method-assign]  # likewise
+    site.ledger.page_shown = kept  # type: ignore[method-assign]  # likewise
 
 
 @contextmanager

@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, Text, bindparam, cast, delete, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from data.answers.ledger import Ledger, Page
+from data.answers.ledger import Ledger
+from data.answers.page import Page
 from data.platform import schema
-from data.platform.access import LimitScope, Viewer
+from data.platform.access import Viewer
 from data.question.cursor import PAGE_SIZE, Cursor, Direction
 from data.question.query import UsageQuery
+from data.rules.billing import LimitScope
 from data.rules.calendar import Window
 from data.sums import rollup
 from data.sums.rollup import tables
@@ -193,7 +195,7 @@ class Platform:
         with self.writer.begin() as connection:
             connection.execute(text(statement), values)
 
-    def ledger(self, zone: tzinfo = UTC, scope: LimitScope = "account") -> Ledger:
+    def ledger(self, zone: tzinfo = UTC, scope: LimitScope = LimitScope.ACCOUNT) -> Ledger:
         return Ledger(self.reader, zone=zone, scope=scope)
 
 

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from data.platform.snapshot import Snapshot
 from data.rules.calendar import Span
-from data.sums.rollup.tables import FOLDED, MEASURES
+from data.sums.measures import MEASURES
+from data.sums.rollup.tables import FOLDED
 from data.sums.rollup.triggers import EXECUTIONS, cells_of, net_of
 from data.sums.rollup.trust import is_trusted
 from data.sums.totals import Totals
@@ -27,8 +29,8 @@ def answers(
     connection: Connection, spans: Sequence[Span], workspaces: Sequence[str], *, rollup: bool
 ) -> list[dict[str, Any]]:
     """Return the sums of each of ``spans``."""
-    frame = Totals(connection, rollup=rollup).by_span(workspaces, spans, *MEASURES)
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    sums = Totals(Snapshot.of(connection), rollup=rollup).by_span(workspaces, spans, *MEASURES)
+    return [dict(zip(sums, row, strict=True)) for row in zip(*sums.values(), strict=True)]
 
 
 def splits(connection: Connection) -> list[Any]:

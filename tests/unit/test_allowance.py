@@ -1,7 +1,7 @@
 """The pure middle; that it agrees with a plain sum of whole accounts, test_data_ledger shows."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
 import pandas as pd
@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.question.cursor import Position
 from data.rules.allowance import Crossing, classify, first_above
-from data.rules.calendar import BillingPeriod, billing_period
+from data.rules.billing import Terms
 from data.rules.labels import UsageType
+from data.rules.position import Position
 from tests.support.platform import utc
 
 NOON = utc("2026-10-10 12:00")
-OCTOBER = billing_period(NOON, UTC)
+OCTOBER = Terms(Decimal(1), UTC).period_at(NOON)
 dollars = st.decimals(min_value=0, max_value=10**12 - 1, places=30)
 
 
-def costs(*amounts: str | int | Decimal) -> pd.Series:
-    return pd.Series([Decimal(amount) for amount in amounts], dtype=object)
+def costs(*amounts: str | int | Decimal) -> list[Decimal]:
+    return [Decimal(amount) for amount in amounts]
 
 
 def frame(rows: Sequence[tuple[datetime, str, str | None]]) -> pd.DataFrame:
@@ -149,7 +149,6 @@ def test_no_rows_are_labelled_as_no_rows() -> None:
 
 def test_the_part_above_the_limit_keeps_thirty_decimals() -> None:
     after = Decimal("1000000000000.000000000000000000000000000001")
-    period = BillingPeriod(OCTOBER.start, OCTOBER.end, date(2026, 10, 1))
-    crossing = Crossing(period, Position(NOON, "c"), Decimal(1), Decimal("0.1"), after)
+    crossing = Crossing(OCTOBER, Position(NOON, "c"), Decimal(1), Decimal("0.1"), after)
     [(_, part)] = labelled([(NOON, "c", "999999999999.9")], [crossing])
     assert part == Decimal("999999999999.000000000000000000000000000001")

@@ -12,11 +12,10 @@ from data.rules.calendar import (
     Preset,
     Span,
     Window,
-    billing_period,
-    billing_periods,
     day_start,
     days_of,
     local_day,
+    month_at,
     resolve,
     slices,
     whole_days,
@@ -52,11 +51,11 @@ instants = st.datetimes(
 
 @pytest.mark.parametrize(("zone", "month", "start"), MONTH_STARTS)
 def test_a_month_starts_at_its_earliest_instant(zone: str, month: date, start: str) -> None:
-    period = billing_period(utc(start), ZoneInfo(zone))
-    assert (period.start, period.month) == (utc(start), month)
-    before = billing_period(utc(start) - MICROSECOND, ZoneInfo(zone))
+    period = month_at(utc(start), ZoneInfo(zone))
+    assert (period.start, period.first) == (utc(start), month)
+    before = month_at(utc(start) - MICROSECOND, ZoneInfo(zone))
     assert before.end == utc(start)
-    assert before.month < month
+    assert before.first < month
 
 
 def test_a_midnight_that_comes_twice_starts_its_day_the_first_time() -> None:
@@ -82,7 +81,7 @@ def test_a_second_pass_of_the_evening_before_belongs_to_the_new_day() -> None:
 def test_a_day_that_was_skipped_has_no_length() -> None:
     skipped, after = date(1994, 12, 31), date(1995, 1, 1)
     assert day_start(skipped, KIRITIMATI) == day_start(after, KIRITIMATI)
-    december = billing_period(utc("1994-12-15"), KIRITIMATI)
+    december = month_at(utc("1994-12-15"), KIRITIMATI)
     days = days_of(december, KIRITIMATI)
     assert len(days) == 30
     assert all(day.start < day.end for day in days)
@@ -94,11 +93,11 @@ def test_in_every_zone_an_instant_lies_in_its_day_and_in_its_month(
 ) -> None:
     day = local_day(instant, zone)
     assert day_start(day, zone) <= instant < day_start(day + timedelta(days=1), zone)
-    period = billing_period(instant, zone)
+    period = month_at(instant, zone)
     assert instant in period
-    assert period.month == day.replace(day=1)
-    assert billing_period(period.start, zone) == period
-    assert billing_period(period.end, zone).start == period.end
+    assert period.first == day.replace(day=1)
+    assert month_at(period.start, zone) == period
+    assert month_at(period.end, zone).start == period.end
 
 
 @given(day=st.dates(date(1990, 1, 1), date(2037, 12, 31)), zone=zones)
@@ -112,7 +111,7 @@ def test_in_every_zone_no_instant_before_a_days_start_shows_that_day(
 
 @given(instant=instants, zone=zones)
 def test_the_days_of_a_month_are_its_instants_each_once(instant: datetime, zone: ZoneInfo) -> None:
-    period = billing_period(instant, zone)
+    period = month_at(instant, zone)
     days = days_of(period, zone)
     assert days[0].start == period.start
     assert days[-1].end == period.end
@@ -131,15 +130,6 @@ def test_slices_are_the_span_cut_into_steps_with_the_rest_last() -> None:
     ]
     assert cut[0].start == hour.start
     assert slices(Span(hour.start, hour.start), timedelta(seconds=1)) == []
-
-
-def test_the_billing_periods_of_some_instants_come_once_each_and_earliest_first() -> None:
-    touched = [utc("2026-11-02"), utc("2026-09-30"), utc("2026-11-30"), utc("2026-09-01")]
-    assert [period.month for period in billing_periods(touched, UTC)] == [
-        date(2026, 9, 1),
-        date(2026, 11, 1),
-    ]
-    assert billing_periods([], UTC) == []
 
 
 def test_a_span_holds_its_start_and_not_its_end() -> None:
@@ -248,4 +238,4 @@ def test_the_first_and_last_days_can_be_asked_for_in_every_zone(zone: ZoneInfo) 
     window = whole_days(FIRST_DAY, LAST_DAY, zone)
     assert window.start.year in {1969, 1970}
     assert window.end.year in {9998, 9999}
-    assert billing_period(window.end - MICROSECOND, zone).month == date(9998, 12, 1)
+    assert month_at(window.end - MICROSECOND, zone).first == date(9998, 12, 1)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.question.cursor import Cursor, Direction, Position
+from data.question.cursor import Cursor, Direction
 from data.question.query import CURSOR_PARAMS, UsageQuery
 from data.question.window import WINDOW_PARAMS
 from data.rules.calendar import Preset, Window, resolve
 from data.rules.errors import BadRequestError
+from data.rules.position import Position
 from tests.support.platform import utc
 
 NOW: Final = utc("2026-11-22 21:14:03.123456")

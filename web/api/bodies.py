@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from data.answers.detail import Detail
-from data.answers.ledger import Page
+from data.answers.page import Page
 from data.platform.access import Workspace
-from data.platform.executions import Execution, executions_of
 from data.question.cursor import Direction
 from data.question.query import UsageQuery
+from data.rules.allowance import executions_in
 from data.rules.calendar import Window
+from data.rules.execution import Execution
 from data.rules.labels import rfc3339, workflow_label
 from data.rules.money import plain
 from settings import Settings
@@ -30,7 +31,7 @@ def usage_list(page: Page, query: UsageQuery, settings: Settings) -> models.Usag
         period=period_of(page.window, settings),
         as_of=rfc3339(page.account.as_of),
         data=[
-            _execution(row, page.account.workspace.id, settings) for row in executions_of(page.rows)
+            _execution(row, page.account.workspace.id, settings) for row in executions_in(page.rows)
         ],
     )
 
@@ -44,8 +45,8 @@ def usage_execution(detail: Detail, settings: Settings) -> models.UsageExecution
         as_of=rfc3339(detail.account.as_of),
         ended_at=detail.ended_at and rfc3339(detail.ended_at),
         duration_ms=detail.duration_ms,
-        input_tokens=detail.sent,
-        output_tokens=detail.received,
+        input_tokens=row.sent,
+        output_tokens=row.received,
         parts=[
             models.Part(
                 model=part.model,
@@ -56,7 +57,7 @@ def usage_execution(detail: Detail, settings: Settings) -> models.UsageExecution
             )
             for part in detail.parts
         ],
-        limit_usd=_dollars(detail.account.limit),
+        limit_usd=_dollars(detail.account.terms.limit),
         crossed_at=crossing and rfc3339(crossing.position.started_at),
         included_usd=_dollars(detail.included),
         running_total_before_usd=_dollars(detail.before),

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from flask import Response, request
 
 from data.answers.ledger import Ledger
-from data.files.csv import ROW_LIMIT, file_name, write_csv
+from data.files.csv import write_csv
+from data.files.export import ROW_LIMIT, file_name
 from data.files.manifest import ProvenFile
 from data.platform.access import Viewer
 from data.question.file_options import FileOptions

@@ -4,7 +4,8 @@ from typing import Any
 
 from data.answers.figures import Figures
 from data.question.query import Split
-from data.rules.calendar import Span
+from data.rules.billing import BillingPeriod
+from data.rules.calendar import Span, local_day
 from data.rules.labels import rfc3339
 from data.rules.money import plain
 from data.sums.by_span import Sums
@@ -16,7 +17,7 @@ from web.api.bodies import period_of
 def usage_summary(figures: Figures, settings: Settings) -> models.UsageSummary:
     """Return the sums of a window."""
     crossing, total = figures.crossing, figures.running_total
-    limit = figures.account.limit
+    limit = figures.account.terms.limit
     return models.UsageSummary(
         **_sums(figures.sums),
         period=period_of(figures.window, settings),
@@ -32,7 +33,7 @@ def usage_summary(figures: Figures, settings: Settings) -> models.UsageSummary:
 
 def usage_series(figures: Figures, split: Split, settings: Settings) -> models.UsageSeries:
     """Return the course of a window's costs."""
-    limit = figures.account.limit
+    limit = figures.account.terms.limit
     return models.UsageSeries(
         period=period_of(figures.window, settings),
         as_of=rfc3339(figures.account.as_of),
@@ -51,7 +52,7 @@ def usage_series(figures: Figures, split: Split, settings: Settings) -> models.U
         limit_usd=None if limit is None else plain(limit),
         crossings=[
             models.Crossed(
-                month=f"{crossing.period.month:%Y-%m}", at=rfc3339(crossing.position.started_at)
+                month=_month(crossing.period, settings), at=rfc3339(crossing.position.started_at)
             )
             for crossing in figures.crossings
         ],
@@ -59,7 +60,7 @@ def usage_series(figures: Figures, split: Split, settings: Settings) -> models.U
         if figures.running_total is None
         else [
             models.RunningMonth(
-                month=f"{of_period.period.month:%Y-%m}",
+                month=_month(of_period.period, settings),
                 points=[
                     models.RunningTotal(at=rfc3339(at), usd=plain(total))
                     for at, total in of_period.points
@@ -80,6 +81,10 @@ def _sums(sums: Sums) -> dict[str, Any]:
         "unknown": sums.unknown,
         "unfinished": sums.unfinished,
     }
+
+
+def _month(period: BillingPeriod, settings: Settings) -> str:
+    return f"{local_day(period.start, settings.zone):%Y-%m}"
 
 
 def _ends(span: Span) -> dict[str, str]:

@@ -19,7 +19,8 @@ from openapi_pydantic import (
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
-from data.files.csv import COLUMNS, MORE_COLUMNS, ROW_LIMIT
+from data.files.columns import COLUMNS, MORE_COLUMNS
+from data.files.export import ROW_LIMIT
 from settings import VERSION
 from web.api import figure_models, file_models, models, params
 

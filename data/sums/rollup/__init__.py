@@ -9,8 +9,9 @@ longer than half a second.
 
 from typing import Final
 
+from data.platform.executions import TABLE
 from data.rules.errors import UsageError
-from data.sums.rollup import recount, triggers, trust
+from data.sums.rollup import recount, trust
 from data.sums.rollup.definition import GRANT, create, demand_installed, remove
 from data.sums.rollup.filling import Progress, Verified, fill
 from data.sums.rollup.sessions import ask, patiently, session
@@ -32,11 +33,11 @@ def install(url: str, progress: Progress = lambda _: None) -> bool:
             with connection.begin():
                 connection.exec_driver_sql(GRANT)
             return False
-        if ask(connection, f"to_regclass('{triggers.TABLE}') IS NULL"):
-            raise UsageError(f"There is no table {triggers.TABLE} in this database.")
+        if ask(connection, f"to_regclass('{TABLE}') IS NULL"):
+            raise UsageError(f"There is no table {TABLE} in this database.")
         if not ask(connection, trust.PLAIN_TABLE):
             raise UsageError(
-                f"{triggers.TABLE} is partitioned, inherited, a subscription's target or under row "
+                f"{TABLE} is partitioned, inherited, a subscription's target or under row "
                 "security, so triggers would not see all of its rows. It is read without a rollup."
             )
         remove(connection)

@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import Connection
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from data.platform.executions import TABLE
 from data.rules.errors import UsageError
 from data.sums.rollup import triggers, trust
 from data.sums.rollup.sessions import ask, patiently
@@ -24,7 +25,7 @@ GRANT: Final = f"""
         FOR reader IN
             SELECT rolname FROM pg_roles
             WHERE NOT rolsuper AND rolname !~ '^pg_' AND (
-                SELECT bool_and(has_column_privilege(rolname, '{triggers.TABLE}', name, 'SELECT'))
+                SELECT bool_and(has_column_privilege(rolname, '{TABLE}', name, 'SELECT'))
                 FROM unnest('{{{",".join(triggers.COLUMNS)}}}'::text[]) AS name
             )
         LOOP
@@ -39,7 +40,7 @@ def create(connection: Connection) -> None:
     """Put schema, tables, functions and triggers in, to be filled; in a transaction."""
     connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
     # The executions first: writers lock in this order too.
-    connection.exec_driver_sql(f"LOCK TABLE {triggers.TABLE} IN SHARE ROW EXCLUSIVE MODE")
+    connection.exec_driver_sql(f"LOCK TABLE {TABLE} IN SHARE ROW EXCLUSIVE MODE")
     for table in metadata.sorted_tables:
         connection.execute(CreateTable(table))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -52,7 +53,7 @@ def create(connection: Connection) -> None:
 
 def _drop_triggers(connection: Connection) -> None:
     for name in triggers.NAMES:
-        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {triggers.TABLE}")
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {TABLE}")
 
 
 def _drop_tables(connection: Connection) -> None:

@@ -5,15 +5,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
-from data.sums.rollup.tables import FOLDED, MEASURES
-from data.sums.rollup.triggers import (
-    END_OF_TIME,
-    EXECUTIONS,
-    FIRST_INSTANT,
-    TABLE,
-    cells_of,
-    net_of,
-)
+from data.platform.executions import TABLE
+from data.sums.measures import MEASURES
+from data.sums.rollup.tables import FOLDED
+from data.sums.rollup.triggers import END_OF_TIME, EXECUTIONS, FIRST_INSTANT, cells_of, net_of
 
 FIRST_DAY: Final = date.fromisoformat(FIRST_INSTANT)
 

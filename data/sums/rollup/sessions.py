@@ -9,8 +9,8 @@ import psycopg
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from data.platform.executions import TABLE
 from data.rules.errors import UsageError
-from data.sums.rollup.triggers import TABLE
 
 _LOCK: Final = 4_183_520_072  # any number that nobody else locks
 _LOCK_WAIT: Final = "500ms"  # for so long may a writer have to wait behind us

@@ -8,13 +8,12 @@ accounts for: base charge and tools. In ``by_workflow`` it is a workflow that wa
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, SmallInteger, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB
 
-from data.platform.schema import UtcTimestamp
+from data.platform.executions import copied_columns, counted_in
+from data.platform.types import UtcTimestamp
+from data.sums.measures import MEASURES
 
 SCHEMA: Final = "usage"
-# What is counted and added up; tokens and cost (dollars) are exact, unknown ones count as 0.
-MEASURES: Final = ("executions", "unknown", "unfinished", "tokens", "cost")
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -30,12 +29,9 @@ change = Table(
     "change",
     metadata,
     Column("sign", SmallInteger),
-    Column("workspace_id", Text),
-    Column("started_at", UtcTimestamp),
-    Column("workflow_id", Text),
-    Column("status", Text),
-    Column("cost", JSONB),
+    *copied_columns(),
 )
+changed: Final = counted_in(change)
 
 
 def _folded(name: str) -> Table:

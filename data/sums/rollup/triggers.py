@@ -6,17 +6,16 @@ costs takes ten times as long as to copy them; that is left to whoever asks or f
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from data.platform.charges import parts_of, tokens_of, total_of
-from data.platform.schema import execution
-from data.rules.labels import UNFINISHED
-from data.sums.rollup.tables import MEASURES, SCHEMA
+from sqlalchemy import ColumnElement, Numeric, Text, literal_column, make_url
 
-TABLE: Final = execution.name
+from data.platform.executions import COPIED, TABLE, sql_of_copy
+from data.sums.measures import MEASURES, added
+from data.sums.rollup.tables import SCHEMA
 
 # What they read of an execution.
-COLUMNS: Final = ("workspace_id", "started_at", "workflow_id", "status", "cost")
+COLUMNS: Final = tuple(COPIED)
 
 # The days that a window can touch; a start beyond them is no day that anybody can ask for.
 FIRST_INSTANT: Final = "1969-12-31"
@@ -24,6 +23,22 @@ END_OF_TIME: Final = "9999-01-03"
 
 _NOT_ZERO: Final = " OR ".join(f"sum(sign * {measure}) <> 0" for measure in MEASURES)
 _SUMS: Final = ", ".join(f"sum(sign * {measure}) AS {measure}" for measure in MEASURES)
+_COUNTS: Final = ", ".join(measure for measure in MEASURES if measure != "cost")
+_NOTHING: Final = ", ".join("0" for _ in MEASURES)
+_COPY: Final = sql_of_copy("written")
+
+
+def _text(expression: ColumnElement[Any]) -> str:
+    dialect = make_url("postgresql+psycopg://").get_dialect()()
+    return str(expression.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+_OF_COPY: Final = added(
+    literal_column("total", Numeric),
+    literal_column(_COPY.tokens, Numeric),
+    literal_column("status", Text),
+)
+_ADDS: Final = ", ".join(f"{_text(_OF_COPY[measure])} AS {measure}" for measure in MEASURES)
 
 
 def cells_of(rows: str) -> str:
@@ -42,19 +57,16 @@ def cells_of(rows: str) -> str:
             WHERE started_at >= '{FIRST_INSTANT}' AND started_at < '{END_OF_TIME}'
         ) AS execution
         CROSS JOIN LATERAL (
-            SELECT {total_of("written")} AS total
+            SELECT {_COPY.total} AS total
             OFFSET 0 -- or the total would be read anew wherever it is named
         ) AS known
         CROSS JOIN LATERAL (
-            SELECT model, executions, unknown, unfinished, tokens,
+            SELECT model, {_COUNTS},
                 CASE model WHEN '' THEN cost - coalesce(sum(part) OVER (), 0) ELSE part END AS cost
             FROM (
-                SELECT '' AS model, 1 AS executions, (total IS NULL)::int AS unknown,
-                    coalesce(status IN {UNFINISHED}, false)::int AS unfinished,
-                    coalesce({tokens_of("written")}, 0) AS tokens,
-                    coalesce(total, 0) AS cost, NULL AS part
+                SELECT '' AS model, {_ADDS}, NULL AS part
                 UNION ALL
-                SELECT used.model, 0, 0, 0, 0, 0, part FROM ({parts_of("written")}) AS used
+                SELECT used.model, {_NOTHING}, part FROM ({_COPY.parts}) AS used
                 WHERE total IS NOT NULL AND part IS NOT NULL
             ) AS shares
         ) AS cell

@@ -11,8 +11,9 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from data.platform.executions import TABLE
 from data.sums.rollup.tables import SCHEMA, metadata
-from data.sums.rollup.triggers import COLUMNS, NAMES, PREFIX, TABLE, bodies
+from data.sums.rollup.triggers import COLUMNS, NAMES, PREFIX, bodies
 
 VERSION: Final = 2
 

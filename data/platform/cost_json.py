@@ -5,28 +5,7 @@ count: whatever is not plainly an amount is NULL, unknown. Each function takes t
 JSONB value and returns a SQL expression of it.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
-
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Integer,
-    Numeric,
-    Text,
-    any_,
-    case,
-    column,
-    false,
-    func,
-    literal,
-    literal_column,
-    text,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
-
-from data.platform.schema import execution
-from data.rules.shown import READ_AT_MOST
+from typing import Final
 
 # Digits in a JSON string: at most 12 before the point and 30 behind it, so that no cast overflows.
 # Without a backslash, which a session may read in two ways (standard_conforming_strings).
@@ -177,60 +156,3 @@ def _received(tokens: str) -> str:
 
 def _present(tokens: str, key: str) -> str:
     return f"nullif({tokens} -> '{key}', 'null')"
-
-
-_COST: Final = str(execution.c.cost)
-
-# An execution's, ready to select.
-total: Final = literal_column(total_of(_COST), Numeric()).label("cost")
-tokens: Final = literal_column(tokens_of(_COST), Numeric()).label("tokens")
-sent: Final = literal_column(sent_of(_COST), Numeric()).label("sent")
-received: Final = literal_column(received_of(_COST), Numeric()).label("received")
-# Without a type the driver's list is taken as it is.
-models: Final[ColumnElement[list[str]]] = literal_column(models_of(_COST)).label("models")
-# Likewise, cut to what the page needs.
-models_cut: Final[ColumnElement[list[str]]] = literal_column(
-    models_of(_COST, READ_AT_MOST + 1)
-).label("models")
-# Likewise, to be joined.
-lines: Final = (
-    text(lines_of(_COST))
-    .columns(
-        column("place", Integer),
-        column("model", Text),
-        *(column(name, Numeric()) for name in ("cost", "tools", "tokens", "sent", "received")),
-    )
-    .lateral("line")
-)
-
-
-def any_of(words: Sequence[str]) -> ColumnElement[Any]:
-    """Return ``ANY`` of some texts, as one parameter however many there are."""
-    return any_(literal(list(words), ARRAY(Text)))
-
-
-def uses_any(names: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that one of ``models`` is among ``names``, without reading their costs.
-
-    Nested, because conditions joined by AND may be tried in any order, and the second one raises
-    where the first does not hold.
-    """
-    used: ColumnElement[Any] = literal_column(f"({_COST} -> 'models')")
-    only = literal_column(f"({_COST} ->> 'model')", Text)
-    alone = case(
-        (literal_column(f"jsonb_typeof({_COST} -> 'model')") == "string", only == any_of(names)),
-        else_=false(),
-    )
-    return case(
-        (
-            func.jsonb_typeof(used) == "object",
-            case(
-                (
-                    literal_column(f"({_COST} -> 'models') - ''") == literal_column("'{}'::jsonb"),
-                    alone,
-                ),
-                else_=func.jsonb_exists_any(used, literal(list(names), ARRAY(Text)), type_=Boolean),
-            ),
-        ),
-        else_=alone,
-    )
