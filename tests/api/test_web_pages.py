@@ -161,7 +161,7 @@ def test_whether_it_is_ready_is_asked_by_one_at_a_time(engine: Engine) -> None:
         first = clients.submit(ask)
         assert asked.wait(PATIENCE)
         others = [clients.submit(ask) for _ in range(9)]
-        # One finds no place, whatever the eight have who wait.
+        # One finds the queue full, whatever the eight have who wait in it.
         assert next(as_completed(others)).result() == 503
         assert server.test_client().get("/healthz").status_code == 200
         let_go.set()
