@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -103,9 +104,7 @@ def _compare(scenes: list[Scene], roots: tuple[Path, Path], only: str) -> None:
             server = stack.enter_context(product(scene, root=root))
             client = stack.enter_context(client_of(server))
             clients.append(client)
-            asked.append(
-                endpoints(scene, lambda question, client=client: client.ask(question).body)
-            )
+            asked.append(endpoints(scene, partial(_body, client)))
         click.echo(f"\n{scenes[1].rollup_words}, {scenes[1].executions:,} executions, median in ms")
         for endpoint in asked[0]:
             if only in endpoint:

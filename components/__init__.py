@@ -1,4 +1,4 @@
-"""What is seen. Each part of the page has its layout and its callbacks in one module."""
+"""What is seen: the page in ``usage``, its figures in ``figures``, what both need beside them."""
 
 from collections.abc import Callable
 

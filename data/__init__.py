@@ -1,0 +1,1 @@
+"""What is true: no screen, no web."""

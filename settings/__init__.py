@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         alias="WEB_CONCURRENCY",
         ge=1,
         le=64,
-        description="how many processes serve, each with its own line and sessions",
+        description="how many processes serve, each with its own queue and connections",
     )
 
     better_auth_secret: str | None = Field(

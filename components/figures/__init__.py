@@ -1,0 +1,1 @@
+"""The figures of a window as they are seen: summary, limit, picture."""

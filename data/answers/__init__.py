@@ -1,0 +1,1 @@
+"""The answers: each is one question put to one snapshot."""

@@ -1,0 +1,1 @@
+"""Over HTTP: the API, sign-in, pages, the server."""

@@ -1,0 +1,1 @@
+"""What tests share: a platform, servers, browsers, people, questions."""
