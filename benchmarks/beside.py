@@ -6,6 +6,7 @@ serves a copy of its own, into which it has installed the rollup itself.
 """
 
 import logging
+import math
 import os
 import statistics
 import subprocess
@@ -131,12 +132,12 @@ def _times(
         for client, question, kept in sides if sample % 2 else reversed(sides):
             answer = client.ask(question)
             if answer.status != 200:
-                raise click.ClickException(f"{question.path}: {answer.status}")
-            if sample >= _WARM_UP:
+                click.echo(f"{question.path}: {answer.status} after {answer.seconds:.1f} s")
+            elif sample >= _WARM_UP:
                 kept.append(answer.seconds)
         if sum(map(sum, seconds)) > options.budget * 2:
             break
-    before, after = map(statistics.median, seconds)
+    before, after = (statistics.median(each) if each else math.nan for each in seconds)
     return before, after
 
 
