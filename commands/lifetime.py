@@ -1,4 +1,4 @@
-"""The bundled PostgreSQL for the length of a command: however that ends, nothing is left running."""
+"""The bundled PostgreSQL for the length of a command: nothing is left running after it."""
 
 import signal
 from collections.abc import Iterator

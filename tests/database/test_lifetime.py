@@ -1,4 +1,4 @@
-"""A command with the bundled PostgreSQL, however it ends: one sentence, and nothing is left running.
+"""A command with the bundled PostgreSQL, however it ends: one sentence, nothing is left running.
 
 ``at`` is called where a phase of a first start begins; there the disk fills up, the database dies
 or somebody wants the command to end.
