@@ -28,7 +28,7 @@ lint: $(VENV)/.test  ## Whether the code is as formatter and linter want it
 types: $(VENV)/.test  ## Whether the types are right
 	$(BIN)/mypy
 
-# SIZES="10000 1000000" ONLY="doors peers" ROLLUP=without SECONDS_OF_LOAD=10 OUT=there KEEP=home
+# SIZES="10000 1000000" ONLY="endpoints peers" ROLLUP=without SECONDS_OF_LOAD=10 OUT=there KEEP=home
 bench: $(BENCH)/.done  ## Measure everything and write docs/performance.md; takes an hour or more
 	@sh benchmarks/tools.sh
 	@exec $(BENCH)/bin/python -m benchmarks $(if $(SIZES),--sizes "$(SIZES)") \

@@ -19,7 +19,7 @@ from benchmarks.section import Section
 from benchmarks.stage import Options, Scene, Stage
 
 SIZES: Final = "10000 1000000 10000000"
-_EVERY_SIZE: Final = ("doors",)
+_EVERY_SIZE: Final = ("endpoints",)
 # Measured once, at the size that is nearest to this one.
 _ONE_SIZE: Final = ("peers", "throughput", "load", "writes", "browser", "attacks", "servers")
 _USUAL: Final = 1_000_000
@@ -30,10 +30,12 @@ _LOG: Final = logging.getLogger("benchmarks")
 
 @click.command()
 @click.option("--sizes", default=SIZES, show_default=True, help="Executions in the month.")
-@click.option("--only", default="", help="Sections to run, such as 'doors peers'; else all.")
+@click.option("--only", default="", help="Sections to run, such as 'endpoints peers'; else all.")
 @click.option("--rollup", type=click.Choice(list(_ROLLUP)), default="both", show_default=True)
-@click.option("--samples", default=60, show_default=True, help="Requests for each door.")
-@click.option("--budget", default=30.0, show_default=True, help="Seconds for each door at most.")
+@click.option("--samples", default=60, show_default=True, help="Requests for each endpoint.")
+@click.option(
+    "--budget", default=30.0, show_default=True, help="Seconds for each endpoint at most."
+)
 @click.option("--seconds", default=60, show_default=True, help="How long many clients ask.")
 @click.option("--home", type=click.Path(path_type=Path), help="Keep the databases here.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("docs"), show_default=True)

@@ -41,7 +41,7 @@ class Inside:
 
 @contextmanager
 def inside(scene: Scene) -> Iterator[Inside]:
-    """Put the application together as its front door does, for the length of the block."""
+    """Put the application together as app.py does, for the length of the block."""
     given = {
         "DATABASE_URL": scene.reader_url,
         "USAGE_PROXY_HEADER": PROXY_HEADER,

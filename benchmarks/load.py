@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from benchmarks import wrk
-from benchmarks.questions import Question, doors, get, rfc3339
+from benchmarks.questions import Question, endpoints, get, rfc3339
 from benchmarks.section import Section, Table, milliseconds, times
 from benchmarks.serving import product
 from benchmarks.stage import Scene
@@ -89,7 +89,7 @@ def _row(workers: int, run: _Run) -> tuple[str, ...]:
 def _run(scene: Scene, workers: int) -> _Run:
     with product(scene, workers) as server:
         with client_of(server) as client:
-            asked = doors(scene, lambda question: client.ask(question).body)
+            asked = endpoints(scene, lambda question: client.ask(question).body)
         asked["small export"] = _export_of_an_hour(scene)
         mix = [asked[name] for name in _MIX]
         wrk.run(server, mix, clients=CLIENTS, seconds=max(5, scene.options.seconds // 4))

@@ -1,4 +1,4 @@
-"""What is asked of the product, as its clients ask: one HTTP request for each door."""
+"""What is asked of the product, as its clients ask: one HTTP request for each endpoint."""
 
 import json
 from collections.abc import Callable
@@ -57,8 +57,8 @@ def page_after(scene: Scene, older: int) -> Question:
     return get("usage", workspaceId=BUSY, preset=PRESET.value, starting_after=cursor)
 
 
-def doors(scene: Scene, ask: Ask) -> dict[str, Question]:
-    """Return every door by what the report calls it; ``ask`` is a running product."""
+def endpoints(scene: Scene, ask: Ask) -> dict[str, Question]:
+    """Return every endpoint by what the report calls it; ``ask`` is a running product."""
     year = scene.calendar.year
     twelve_months = {"from_": rfc3339(year.start), "to": rfc3339(year.end)}
     month = {"workspaceId": BUSY, "preset": PRESET.value}

@@ -21,7 +21,7 @@ DOCUMENT: Final = "performance.md"
 
 _LIBRARIES: Final = ("dash", "flask", "gunicorn", "sqlalchemy", "psycopg", "pandas", "datasette")
 # How sections follow each other; those of a size stand in the order of sizes.
-_ORDER: Final = ("doors", "peers", "throughput", "load", "writes", "browser")
+_ORDER: Final = ("endpoints", "peers", "throughput", "load", "writes", "browser")
 
 
 def circumstances(command: str, postgres: str) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _data() -> Iterator[str]:
     )
     yield ""
     yield (
-        '`make bench` runs everything. `make bench SIZES="10000 1000000" ONLY="doors peers"` '
+        '`make bench` runs everything. `make bench SIZES="10000 1000000" ONLY="endpoints peers"` '
         "runs parts, whose figures replace the older ones; `OUT=` names another directory for the "
         "report, `KEEP=` one in which the databases stay for the next run."
     )

@@ -25,7 +25,7 @@ _FORM: Final = 2  # what is loaded; a kept database of another form is loaded an
 
 @dataclass(frozen=True)
 class Options:
-    """How long to measure: ``samples`` per door within ``budget`` seconds, ``seconds`` of load."""
+    """How long to measure: ``samples`` per endpoint in ``budget`` seconds, ``seconds`` of load."""
 
     samples: int
     budget: float

@@ -9,12 +9,12 @@ from benchmarks.section import milliseconds, times
 # Figures by section and name: ``figures["load"]["1/p99"]``.
 Figures = Mapping[str, Mapping[str, float]]
 
-_SMALL, _LARGE = "doors-10000-with", "doors-10000000-with"
-_LARGE_WITHOUT: Final = "doors-10000000-without"
+_SMALL, _LARGE = "endpoints-10000-with", "endpoints-10000000-with"
+_LARGE_WITHOUT: Final = "endpoints-10000000-without"
 _SUM: Final = "one sum over the month/without/p50"
 # Well before a statement is given up.
 _EARLY_SECONDS: Final = 5.0
-_MIDDLE: Final = "doors-1000000-with"
+_MIDDLE: Final = "endpoints-1000000-with"
 _SLOW: Final = {
     "slow, a file of 10,000 rows": "7 slow readers of a file",
     "slow, a file of 200 MB": "7 slow readers of 200 MB",
@@ -28,8 +28,8 @@ _REASONS: Final = {
     "without it": "Without the rollup a page counts its window and adds up the month until the "
     "Crossing; who asks first searches the whole month for it. At ten million that takes longer "
     "than the 10 s that a statement may take, and the answer is a 503. The rollup is for this.",
-    "with the rollup, page, first": "The first door that is asked after the rollup was put in; the "
-    "middle and the last page do the same work.",
+    "with the rollup, page, first": "The first endpoint that is asked after the rollup was put in; "
+    "the middle and the last page do the same work.",
     "at 10 million with the rollup": "Who asks first at a burst sums a minute of executions by "
     "second. Where they were grouped for that, they were sorted; now each second is summed by "
     "itself, which a test asserts at 120,000 executions.",
@@ -57,8 +57,8 @@ class Verdict:
 def verdicts(figures: Figures) -> list[Verdict]:
     """Judge every target."""
     return [
-        *(_grows_little(door, figures) for door in _GROWING),
-        *(_is_one_sum(door, figures) for door in _GROWING),
+        *(_grows_little(endpoint, figures) for endpoint in _GROWING),
+        *(_is_one_sum(endpoint, figures) for endpoint in _GROWING),
         _verdict(
             "list: at least 1.5 × the pages in a second of Datasette that counts its rows too",
             _beats_datasette,
@@ -90,27 +90,27 @@ def _verdict(
     return Verdict(target, measured, met)
 
 
-def _grows_little(door: str, figures: Figures) -> Verdict:
+def _grows_little(endpoint: str, figures: Figures) -> Verdict:
     def judge(figures: Figures) -> tuple[str, bool]:
-        name = f"{door}/with/p50"
+        name = f"{endpoint}/with/p50"
         small, large = figures[_SMALL][name], figures[_LARGE][name]
-        answered = figures[_LARGE][f"{door}/with/failed"] == 0
+        answered = figures[_LARGE][f"{endpoint}/with/failed"] == 0
         words = f"{milliseconds(large)} ms, {times(large / small)}"
         return words, answered and large <= 1.5 * small
 
-    target = f"with the rollup, {door}: at 10 million at most 1.5 × what it is at 10 thousand"
+    target = f"with the rollup, {endpoint}: at 10 million at most 1.5 × what it is at 10 thousand"
     return _verdict(target, judge, figures)
 
 
-def _is_one_sum(door: str, figures: Figures) -> Verdict:
+def _is_one_sum(endpoint: str, figures: Figures) -> Verdict:
     def judge(figures: Figures) -> tuple[str, bool]:
         large = figures[_LARGE_WITHOUT]
-        seen, once = large[f"{door}/without/p50"], large[_SUM]
-        answered = large[f"{door}/without/failed"] == 0
+        seen, once = large[f"{endpoint}/without/p50"], large[_SUM]
+        answered = large[f"{endpoint}/without/failed"] == 0
         words = f"{milliseconds(seen)} ms, {times(seen / once)}"
         return words if answered else f"{words}, not answered", answered and seen <= once
 
-    target = f"without it, {door}: at 10 million at most one indexed sum over the month"
+    target = f"without it, {endpoint}: at 10 million at most one indexed sum over the month"
     return _verdict(target, judge, figures)
 
 
@@ -170,7 +170,7 @@ def _plans(figures: Figures) -> tuple[str, bool]:
     ]
     if not found:
         raise KeyError("not measured with the rollup")
-    return f"{int(sum(found))} found in {len(found)} doors", sum(found) == 0
+    return f"{int(sum(found))} found in {len(found)} endpoints", sum(found) == 0
 
 
 def _writes(figures: Figures) -> tuple[str, bool]:
@@ -181,9 +181,11 @@ def _writes(figures: Figures) -> tuple[str, bool]:
 
 def _drawn_soon(split: str, figures: Figures) -> Verdict:
     def judge(figures: Figures) -> tuple[str, bool]:
-        door = f"figures, by {split}/with"
-        seen = figures[_MIDDLE][f"{door}/p50"]
-        return f"{milliseconds(seen)} ms", not figures[_MIDDLE][f"{door}/failed"] and seen < 0.150
+        endpoint = f"figures, by {split}/with"
+        seen = figures[_MIDDLE][f"{endpoint}/p50"]
+        return f"{milliseconds(seen)} ms", not figures[_MIDDLE][
+            f"{endpoint}/failed"
+        ] and seen < 0.150
 
     return _verdict(
         f"figures by {split} at 1 million with the rollup: under 150 ms", judge, figures

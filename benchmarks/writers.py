@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Self
 
+from benchmarks.seeded import seeded
 from benchmarks.world import BUSY, WORKFLOWS
 from demo.costs import PRICES, cost_text, use
 from demo.local_postgres.programs import MAJOR_VERSION
@@ -101,7 +102,7 @@ class Writers:
                         yield int(second) + int(fraction) / 1e6, int(microseconds) / 1e6
 
     def _script(self, number: int, held: int) -> Path:
-        costs = [_literal(cost) for cost in _costs(random.Random(number))]  # noqa: S311 - made up, the same each time
+        costs = [_literal(cost) for cost in _costs(seeded(number))]
         last = "status = 'completed', ended_at = now(), total_duration_ms = 1234"
         insert = (
             f"INSERT INTO {_TABLE} (id, workflow_id, execution_id, level, trigger, started_at,"  # noqa: S608 - its own words

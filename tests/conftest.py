@@ -207,7 +207,7 @@ def _named(params: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def api_of() -> Callable[..., Api]:
-    """Return a function that puts the product over a database together as its front door does."""
+    """Return a function that puts the product over a database together as app.py does."""
 
     def put_together(reader: Engine, viewer: Viewer | str = VIEWER, **variables: str) -> Api:
         return Api(reader, Viewer(viewer) if isinstance(viewer, str) else viewer, variables)

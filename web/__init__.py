@@ -1,1 +1,1 @@
-"""Between the application and a browser: the server, its line, pages, headers, what is refused."""
+"""Between the application and a browser: the server, its queue, pages, headers, what is refused."""

@@ -22,6 +22,7 @@ from web.auth import identify_by
 _LOG: Final = logging.getLogger("usage")
 
 _ASSETS: Final = Path(__file__).parent.parent / "assets"
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 def create_app(
@@ -46,6 +47,7 @@ def create_app(
         routes_pathname_prefix="/",
         on_error=_unexpected,
     )
+    app.server.template_folder = str(_TEMPLATES)
     # A proxy may strip the prefix or keep it: both arrive at the same routes.
     if settings.url_prefix != "/":
         app.server.wsgi_app = DispatcherMiddleware(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from dash import Dash
-from flask import Flask, Response, make_response, redirect, render_template_string, request
+from flask import Flask, Response, make_response, redirect, render_template, request
 from markupsafe import escape
 
 from data.answers.ledger import Ledger
@@ -24,40 +24,12 @@ from web.turns import Turns
 _DASH: Final = re.compile(
     r"_dash-(layout|dependencies|update-component)$|_dash-component-suites/.|assets/.|_favicon\.ico$"
 )
+# Dash fills in most of it, as it does any index page.
+_INDEX: Final = Path(__file__).parent / "templates" / "index.html"
 _ASSETS: Final = Path(__file__).parent.parent / "assets"
 _PLOTLY: Final = "vendor/plotly-basic.min.js"
 # Beside every 503.
 _LATER: Final = {"Retry-After": "5"}
-
-INDEX: Final = """<!DOCTYPE html>
-<html lang="en">
-<head>
-{%metas%}
-<title>{%title%}</title>{%favicon%}{%css%}PORTALS
-<meta name="usage-plotly" content="PLOTLY"><script src="THEME"></script>
-</head>
-<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
-</html>"""
-
-_MESSAGE: Final = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }} · Usage</title><link rel="icon" href="{{ icon }}">
-{% for sheet in sheets %}<link rel="stylesheet" href="{{ sheet }}">{% endfor %}
-<script src="{{ theme }}"></script>
-</head>
-<body>
-<header class="usage-header"><h1>Usage</h1></header>
-<main class="usage-main usage-message">
-<h2>{{ title }}</h2>
-{% if sentence %}<p>{{ sentence }}</p>{% endif %}
-{% if links %}<ul>{% for link in links %}<li>{% if link.href %}<a href="{{ link.href }}">
-{{- link.name }}</a>{% else %}{{ link.name }} · {{ link.why }}{% endif %}</li>
-{% endfor %}</ul>{% endif %}
-</main>
-</body>
-</html>"""
 
 
 def register(
@@ -73,9 +45,11 @@ def register(
     # Loaded once there is something to draw; a new version of it has another address.
     plotly = f"{app.get_asset_url(_PLOTLY)}?m={(_ASSETS / _PLOTLY).stat().st_mtime_ns}"
     app.index_string = (
-        INDEX.replace("THEME", app.get_asset_url("theme.js"))
-        .replace("PORTALS", portals if settings.portals else "")
-        .replace("PLOTLY", plotly)
+        _INDEX.read_text("utf-8")
+        .removesuffix("\n")
+        .replace("{%theme%}", app.get_asset_url("theme.js"))
+        .replace("{%portals%}", portals if settings.portals else "")
+        .replace("{%plotly%}", plotly)
     )
 
     @server.before_request
@@ -189,8 +163,8 @@ def _message(
     sentence: str = "",
     links: Sequence[Mapping[str, str]] = (),
 ) -> Response:
-    page = render_template_string(
-        _MESSAGE,
+    page = render_template(
+        "message.html",
         title=title,
         sentence=sentence,
         links=links,

@@ -1,4 +1,4 @@
-"""Turns at something scarce: so many at once, the others wait in line and are told early."""
+"""Turns at something scarce: so many at once, the others wait in a queue and are told early."""
 
 import time
 from collections import Counter, deque
@@ -39,8 +39,8 @@ class Turn:
 
 
 @dataclass
-class _Place:
-    """A place in the line; ``turn`` is there once it has come."""
+class _Waiter:
+    """Who waits in the queue; ``turn`` is there once it has come."""
 
     owner: Hashable
     come: Event = field(default_factory=Event)
@@ -48,10 +48,10 @@ class _Place:
 
 
 class Turns:
-    """Lets ``turns`` go ahead at once, of one owner ``each`` at most; the others wait in line.
+    """Lets ``turns`` go ahead at once, of one owner ``each`` at most; the others wait in a queue.
 
-    The line is first come, first served, past those whose owner has enough, and ``waiting`` long at
-    most. Whoever finds no place in it, or stands in it for ``patience`` seconds, is refused with an
+    The queue is first in, first out, past those whose owner has enough, and ``waiting`` long at
+    most. Whoever finds it full, or waits in it for ``patience`` seconds, is refused with an
     UnavailableError that says ``refusal``.
     """
 
@@ -67,19 +67,19 @@ class Turns:
     ) -> None:
         self._turns = turns
         self._each = each or turns
-        self._places = waiting
+        self._waiting_at_most = waiting
         self._patience = patience
         self._refusal = refusal
         self._clock = clock
         self._taken: set[Turn] = set()
         self._owners: Counter[Hashable] = Counter()
-        self._line: deque[_Place] = deque()
+        self._queue: deque[_Waiter] = deque()
         self._lock = Lock()
 
     @property
     def waiting(self) -> int:
-        """How many stand in line."""
-        return len(self._line)
+        """How many wait in the queue."""
+        return len(self._queue)
 
     @property
     def free(self) -> int:
@@ -96,15 +96,15 @@ class Turns:
         with self._lock:
             if self._may_go(owner):
                 return self._taken_by(owner)
-            if self.waiting >= self._places:
+            if self.waiting >= self._waiting_at_most:
                 raise self._refused()
-            place = _Place(owner)
-            self._line.append(place)
-        place.come.wait(self._patience)
+            waiter = _Waiter(owner)
+            self._queue.append(waiter)
+        waiter.come.wait(self._patience)
         with self._lock:
-            if place.turn:
-                return place.turn
-            self._line.remove(place)
+            if waiter.turn:
+                return waiter.turn
+            self._queue.remove(waiter)
         raise self._refused()
 
     def _may_go(self, owner: Hashable) -> bool:
@@ -123,9 +123,9 @@ class Turns:
             self._taken.remove(turn)
             self._owners[turn.owner] -= 1
             self._owners += Counter()  # forgets who has none
-            following = next((place for place in self._line if self._may_go(place.owner)), None)
+            following = next((waiter for waiter in self._queue if self._may_go(waiter.owner)), None)
             if following:
-                self._line.remove(following)
+                self._queue.remove(following)
                 following.turn = self._taken_by(following.owner)
                 following.come.set()
 

@@ -25,6 +25,7 @@ from benchmarks.sameness.of_api import OfApi
 from benchmarks.sameness.of_page import OfPage
 from benchmarks.sameness.question import Facts, Params, Question
 from benchmarks.sameness.side import Running, Side, checked_out
+from benchmarks.seeded import seeded
 
 _SEED: Final = 20_261_201
 _HEADER: Final = "X-Usage-User"
@@ -92,7 +93,7 @@ def main() -> None:
         held = [stack.enter_context(side.running(**_PROXY)) for side in sides]
         facts = _facts(held[0], sides[0].now or datetime.now(UTC))
         share = options.questions // (1 + len(_PLATFORM))
-        rng = Random(options.seed)  # noqa: S311 - to be drawn again
+        rng = seeded(options.seed)
         _compare(_DEMO, held, _questions(rng, facts, share), tally)
         for setup in _PLATFORM:
             with _served(sides, setup) as running:

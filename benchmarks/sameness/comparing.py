@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
+from functools import partial
 from itertools import islice, zip_longest
 from typing import Any, Final
 
@@ -87,8 +88,12 @@ def _renamed(body: bytes, names: Mapping[str, str]) -> bytes:
         body = re.sub(re.escape(word) + rb"(?=\s*:)", other, body)
         # The API's description names its keys twice more: as words, and where they are required.
         body = body.replace(_title(old), _title(new))
-        body = _REQUIRED.sub(lambda found: found[0].replace(word, other), body)  # noqa: B023
+        body = _REQUIRED.sub(partial(_replaced, word=word, other=other), body)
     return body
+
+
+def _replaced(found: re.Match[bytes], word: bytes, other: bytes) -> bytes:
+    return found[0].replace(word, other)
 
 
 def _title(key: str) -> bytes:

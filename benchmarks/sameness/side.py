@@ -86,9 +86,8 @@ class Side:
                 stderr=errors,
                 text=True,
             )
-        # Pipes were asked for; this tells the types.
-        assert process.stdin  # noqa: S101
-        assert process.stdout  # noqa: S101
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("there are no pipes, though they were asked for")
         running = Running(process.stdin, process.stdout, log)
         try:
             running.start()

@@ -61,8 +61,8 @@ def _who_sees(platform: Platform, workspace_id: str = "ws") -> set[str]:
     seen = set()
     for person in (*PEOPLE, OWNER, PAYER):
         asker: Asker = by_cookie(f"t-{person}")
-        doors = (house.page, house.listed)
-        found = {door(asker, workspace_id).status_code == 200 for door in doors}
+        endpoints = (house.page, house.listed)
+        found = {endpoint(asker, workspace_id).status_code == 200 for endpoint in endpoints}
         assert found == {workspace_id in house.named(asker)}, person
         if found == {True}:
             seen.add(person)

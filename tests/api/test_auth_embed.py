@@ -123,12 +123,12 @@ def test_what_mint_makes_is_believed_until_it_ends(client: FlaskClient) -> None:
 def test_the_lifetime_is_judged_by_the_second(people: Platform) -> None:
     server, _ = serve(people)
     now = [1_790_000_000.0]
-    door = embed.EmbedSignIn(Identity(people.reader), SECRET, lambda: now[0])
+    sign_in = embed.EmbedSignIn(Identity(people.reader), SECRET, lambda: now[0])
     word = embed.mint(SECRET, "viewer", OWN, 600, now[0])
 
     def through() -> Viewer | None:
         with server.test_request_context(headers=bearer(word)) as context:
-            return door(context.request)
+            return sign_in(context.request)
 
     now[0] += 599.9
     assert through() == Viewer("viewer", workspace_id=OWN)

@@ -79,11 +79,11 @@ def _fill(platform: Platform, *, later: bool) -> None:
 
 
 def _answers(house: House, asker: Asker) -> set[int]:
-    doors = (house.listed, house.summary, house.export, house.opened)
+    endpoints = (house.listed, house.summary, house.export, house.opened)
     figures = house.figures_callback(asker, "ws")
     # A callback that fails tells so on the page, with a status of success.
     told = 503 if "cannot be read as it is set up" in figures.text else figures.status_code
-    return {door(asker, "ws").status_code for door in doors} | {house.may(asker), told}
+    return {endpoint(asker, "ws").status_code for endpoint in endpoints} | {house.may(asker), told}
 
 
 @pytest.mark.parametrize("later", [False, True])

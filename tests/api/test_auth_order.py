@@ -64,12 +64,12 @@ def test_a_wrong_key_is_refused_whatever_else_is_good(house: House, key: str) ->
 
 
 @pytest.mark.parametrize("key", BAD_KEYS, ids=short)
-def test_a_wrong_key_is_refused_at_the_doors_of_the_page_too(house: House, key: str) -> None:
+def test_a_wrong_key_is_refused_at_the_endpoints_of_the_page_too(house: House, key: str) -> None:
     asker = _all("cookie", "proxy", X_API_Key=key)
     workspace_id = "seen-by-cookie"
-    for door in (house.page, house.page_callback, house.export_callback):
-        assert door(asker, workspace_id).status_code == 401
-        assert door(_all("cookie"), workspace_id).status_code == 200
+    for endpoint in (house.page, house.page_callback, house.export_callback):
+        assert endpoint(asker, workspace_id).status_code == 401
+        assert endpoint(_all("cookie"), workspace_id).status_code == 200
 
 
 def test_a_key_that_ends_does_not_leave_its_bearer_to_the_cookie(

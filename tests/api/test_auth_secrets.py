@@ -102,11 +102,15 @@ def _house(platform: Platform) -> House:
 
 
 def _everything_said(house: House, asker: Asker) -> str:
-    doors = (
+    endpoints = (
         *(house.page, house.page_callback, house.export_callback),
         *(house.listed, house.summary, house.export),
     )
-    answers = [door(asker, name) for door in doors for name in ("ws", "nowhere", "%00", "x" * 300)]
+    answers = [
+        endpoint(asker, name)
+        for endpoint in endpoints
+        for name in ("ws", "nowhere", "%00", "x" * 300)
+    ]
     answers += [
         house.get(path, asker)
         for path in (

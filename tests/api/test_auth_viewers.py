@@ -1,4 +1,4 @@
-"""Who comes with what, to which workspace, through which door: every cell of that table."""
+"""Who comes with what, to which workspace, through which endpoint: every cell of that table."""
 
 import json
 from collections.abc import Iterator
@@ -124,12 +124,12 @@ def _error(answer: TestResponse) -> dict[str, Any]:
 
 @pytest.mark.parametrize("workspace_id", WORKSPACES)
 @pytest.mark.parametrize("who", VIEWERS)
-def test_every_door_gives_each_viewer_what_is_theirs_and_nothing_else(
+def test_every_endpoint_gives_each_viewer_what_is_theirs_and_nothing_else(
     house: House, who: str, workspace_id: str
 ) -> None:
     asker, theirs = VIEWERS[who]
     status = 401 if theirs is None else 200 if workspace_id in theirs else 404
-    doors = {
+    answers = {
         "page": house.page(asker, workspace_id),
         "page callback": house.page_callback(asker, workspace_id),
         "export callback": house.export_callback(asker, workspace_id),
@@ -137,30 +137,32 @@ def test_every_door_gives_each_viewer_what_is_theirs_and_nothing_else(
         "summary": house.summary(asker, workspace_id),
         "export": house.export(asker, workspace_id),
     }
-    assert {door: answer.status_code for door, answer in doors.items()} == dict.fromkeys(
-        doors, status
+    assert {endpoint: answer.status_code for endpoint, answer in answers.items()} == dict.fromkeys(
+        answers, status
     )
     # The page is a shell without data, the summary has figures only.
     shows = {
-        door for door, answer in doors.items() if f"execution-in-{workspace_id}" in answer.text
+        endpoint
+        for endpoint, answer in answers.items()
+        if f"execution-in-{workspace_id}" in answer.text
     }
     if status == 200:
         assert shows == {"list", "export", "export callback"}
-        assert len(_rows(doors["page callback"])) == 1
-        assert doors["summary"].get_json()["executions"] == 1
+        assert len(_rows(answers["page callback"])) == 1
+        assert answers["summary"].get_json()["executions"] == 1
         return
     assert shows == set()
-    assert _rows(doors["page callback"]) == []
-    assert "usage-download" not in doors["export callback"].get_json()["response"]
-    for door in ("list", "summary", "export"):
-        assert doors[door].headers["Cache-Control"] == "private, no-store"
-        error = _error(doors[door])
+    assert _rows(answers["page callback"]) == []
+    assert "usage-download" not in answers["export callback"].get_json()["response"]
+    for endpoint in ("list", "summary", "export"):
+        assert answers[endpoint].headers["Cache-Control"] == "private, no-store"
+        error = _error(answers[endpoint])
         if status == 401:
             assert error["type"] == "authentication_error"
-            assert doors[door].headers["WWW-Authenticate"].startswith("ApiKey ")
+            assert answers[endpoint].headers["WWW-Authenticate"].startswith("ApiKey ")
         else:
             assert (error["code"], error["param"]) == ("resource_missing", "workspaceId")
-            assert "WWW-Authenticate" not in doors[door].headers
+            assert "WWW-Authenticate" not in answers[endpoint].headers
 
 
 @pytest.mark.parametrize("who", VIEWERS)
@@ -193,12 +195,13 @@ def test_what_is_not_theirs_and_what_is_not_there_are_the_same_answer(
     asker, theirs = VIEWERS[who]
     assert theirs is not None
     reference = [
-        door(asker, "nowhere").data for door in (house.page, house.listed, house.page_callback)
+        endpoint(asker, "nowhere").data
+        for endpoint in (house.page, house.listed, house.page_callback)
     ]
     for workspace_id in set(WORKSPACES) - theirs:
         found = [
-            door(asker, workspace_id).data
-            for door in (house.page, house.listed, house.page_callback)
+            endpoint(asker, workspace_id).data
+            for endpoint in (house.page, house.listed, house.page_callback)
         ]
         assert found == reference
 
@@ -260,19 +263,21 @@ def test_a_wrong_question_of_nobody_is_told_no_more_than_a_right_one(house: Hous
         assert (answer.status_code, answer.data) == (401, right.data)
 
 
-def test_a_grant_that_is_revoked_closes_every_door_at_the_next_question(platform: Platform) -> None:
+def test_a_grant_that_is_revoked_closes_every_endpoint_at_the_next_question(
+    platform: Platform,
+) -> None:
     platform.account(100, "open", viewer="viewer")
     add_session(platform, "t-viewer", "viewer")
     add_key(platform, "sim_viewer", "viewer")
     house = House(platform.reader, BETTER_AUTH_SECRET=SIGNED_WITH)
     askers = (by_cookie("t-viewer"), by_key("sim_viewer"))
-    doors = (
+    endpoints = (
         *(house.page, house.page_callback, house.export_callback),
         *(house.listed, house.summary, house.export),
     )
-    before = [door(asker, "open").status_code for asker in askers for door in doors]
+    before = [endpoint(asker, "open").status_code for asker in askers for endpoint in endpoints]
     platform.sql("DELETE FROM permissions")
-    after = [door(asker, "open").status_code for asker in askers for door in doors]
+    after = [endpoint(asker, "open").status_code for asker in askers for endpoint in endpoints]
     assert (set(before), set(after)) == ({200}, {404})
     assert [house.named(asker) for asker in askers] == [[], []]
 

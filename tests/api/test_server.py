@@ -4,13 +4,11 @@ import http.client
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -18,162 +16,15 @@ from urllib.parse import urlencode
 import psutil
 import psycopg
 import pytest
-from sqlalchemy import create_engine
 
-import demo
-from data.platform.connection import connect
 from demo.local_postgres import LocalPostgres
 from tests.support import serving
-from tests.support.platform import Platform
+from tests.support.asking import asked, broken_off, listed
+from tests.support.homes import LONG, ROWS, SHORT, WIDE, WINDOW, Served, kill_database, over
 from tests.support.serving import PATIENCE
+from tests.support.watching import GONE, READING, awaited, end
 
-WIDE, LONG, SHORT = "ws_wide", "ws_long", "ws_short"
-ROWS: Final = 10_000
-# Ten thousand of them are 50 MB, more than a server keeps for a client and two sockets hold.
-WIDE_NAME: Final = "w" * 5_000
 MAY_GROW_BYTES: Final = 20 * 1024 * 1024
-READING = """
-    SELECT pid FROM pg_stat_activity
-    WHERE application_name = 'usage-ledger' AND xact_start IS NOT NULL
-"""
-GONE = f"SELECT WHERE NOT EXISTS ({READING})"
-WINDOW: Final = {"from": "2026-10-01", "to": "2026-10-31"}
-
-
-class Served:
-    """The product over one home."""
-
-    def __init__(self, home: Path, server: serving.Served) -> None:
-        self.home = home
-        self.port = server.port
-        self._server = server
-
-    def worker(self) -> psutil.Process:
-        """Return the process that answers."""
-        (worker,) = self._server.workers()
-        return worker
-
-    def export(self, workspace_id: str) -> AbstractContextManager[http.client.HTTPResponse]:
-        """Ask for an export and read nothing of it yet."""
-        return asked(self.port, "billing/usage/export", workspaceId=workspace_id, **WINDOW)
-
-
-@contextmanager
-def over(home: Path, **given: Any) -> Iterator[Served]:
-    with serving.serving(USAGE_HOME=str(home), **given) as server:
-        yield Served(home, server)
-
-
-@contextmanager
-def asked(port: int, path: str, **params: str) -> Iterator[http.client.HTTPResponse]:
-    """Ask, and go away at the end of the block, whatever has been read."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
-        connection.request("GET", f"/api/{path}?{urlencode(params)}")
-        with connection.getresponse() as answer:
-            yield answer
-
-
-def listed(port: int, **params: str) -> dict[str, Any]:
-    with asked(port, "billing/usage", **params) as answer:
-        assert answer.status == 200
-        body: dict[str, Any] = json.loads(answer.read())
-        return body
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a USAGE_HOME with the demo's data and three workspaces that matter here."""
-    home = tmp_path_factory.mktemp("usage") / "home"
-    with LocalPostgres(home) as server:
-        url = server.start()
-        demo.seed(url, now=datetime.now(UTC), executions=1000, progress=lambda *_: None)
-        writer = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
-        reader = connect(url)
-        platform = Platform(url, writer, reader)
-        for workspace, name, rows in (
-            (WIDE, WIDE_NAME, ROWS),
-            (LONG, "Triage of tickets", ROWS),
-            (SHORT, "Triage", 200),
-        ):
-            platform.workspace(workspace, payer=demo.DEMO_VIEWER_ID)
-            platform.grant(demo.DEMO_VIEWER_ID, workspace)
-            platform.sql(
-                "INSERT INTO workflow (id, user_id, name, workspace_id, last_synced, created_at,"
-                " updated_at) VALUES (:id, :user, :name, :workspace, now(), now(), now())",
-                id=f"wf-{workspace}",
-                user=demo.DEMO_VIEWER_ID,
-                name=name,
-                workspace=workspace,
-            )
-            platform.sql(
-                """
-                INSERT INTO workflow_execution_logs
-                    (id, execution_id, workflow_id, level, trigger, started_at, workspace_id, cost)
-                SELECT :id || n, :id || n, :workflow, 'info', 'api',
-                    timestamp '2026-10-10' + n * interval '1 second', :id,
-                    '{"total": 0.0123, "tokens": 1843, "model": "gpt-4o"}'
-                FROM generate_series(1, CAST(:rows AS integer)) AS n
-                """,
-                id=workspace,
-                workflow=f"wf-{workspace}",
-                rows=rows,
-            )
-        reader.dispose()
-        writer.dispose()
-    return home
-
-
-@pytest.fixture(scope="module")
-def server(home: Path) -> Iterator[Served]:
-    with over(home) as server:
-        yield server
-
-
-@pytest.fixture
-def watcher(server: Served) -> Iterator["psycopg.Connection[Any]"]:
-    """Yield a connection that sees what the product's connections do."""
-    with (
-        LocalPostgres(server.home) as postgres,
-        psycopg.connect(postgres.start(), autocommit=True) as connection,
-    ):
-        # What an earlier test's client has left may still be leaving.
-        assert awaited(connection, GONE)
-        yield connection
-
-
-def awaited(watcher: "psycopg.Connection[Any]", statement: str) -> list[Any]:
-    """Ask until there are rows; the questions themselves are the pauses."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if rows := watcher.execute(statement).fetchall():
-            return rows
-    return []
-
-
-def end(watcher: "psycopg.Connection[Any]", pid: int) -> None:
-    assert watcher.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone() == (True,)
-
-
-def postmaster_of(home: Path) -> int:
-    return int((home / "postgres" / "postmaster.pid").read_text().split()[0])
-
-
-def kill_database(home: Path) -> None:
-    """Kill the database, and wait until its last process has noticed."""
-    pid = postmaster_of(home)
-    backends = psutil.Process(pid).children()
-    os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs(backends, timeout=PATIENCE)
-
-
-def broken_off(answer: http.client.HTTPResponse) -> bool:
-    """Read to the end; tell whether the client learns that it is not all."""
-    try:
-        while answer.read(1 << 20):
-            pass
-    except (http.client.IncompleteRead, ConnectionError):
-        return True
-    return False
 
 
 def test_a_whole_export_arrives_whole(server: Served) -> None:

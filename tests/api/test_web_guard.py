@@ -9,8 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 import demo
-from tests.api.test_web_pages import _client
-from tests.support.calling import call, question
+from tests.support.calling import call, client_of, question
 
 PATH = "/workspace/ws_support/usage"
 
@@ -22,7 +21,7 @@ def database(demo_database: str) -> str:
 
 @pytest.fixture
 def client(engine: Engine) -> FlaskClient:
-    return _client(engine, demo.DEMO_VIEWER_ID)
+    return client_of(engine, demo.DEMO_VIEWER_ID)
 
 
 def always(sent: Any) -> Any:

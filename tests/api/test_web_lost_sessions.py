@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 ASKER: Final = by_cookie("t-viewer")
 OPENED: Final = "usage-opened.children"
-Door = Callable[["Behind"], int]
+Endpoint = Callable[["Behind"], int]
 
 
 class Behind(House):
@@ -59,12 +59,12 @@ class Behind(House):
         return (self.turns.free, self.files.free) == (TURNS, FILES)
 
 
-def of_api(path: str, **params: str) -> Door:
+def of_api(path: str, **params: str) -> Endpoint:
     window = {"from": "2026-10-01", "to": "2026-10-31", "workspaceId": "ws"}
     return lambda house: house.api(path, ASKER, **(window | params)).status_code
 
 
-def of_callback(called: Callable[[House, Asker, str], Any]) -> Door:
+def of_callback(called: Callable[[House, Asker, str], Any]) -> Endpoint:
     """Return the status of a callback; what it tells on the page counts as its own status."""
 
     def ask(house: Behind) -> int:
@@ -76,7 +76,7 @@ def of_callback(called: Callable[[House, Asker, str], Any]) -> Door:
     return ask
 
 
-DOORS: Final[dict[str, Door]] = {
+ENDPOINTS: Final[dict[str, Endpoint]] = {
     "list": of_api("usage"),
     "list, one Type": of_api("usage", type="on_demand"),
     "list, by cursor": of_api("usage", starting_after="run-1"),
@@ -142,15 +142,15 @@ def ending_at(platform: Platform, phase: int) -> Iterator[list[str]]:
         event.remove(platform.reader, "commit", committing)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_session_that_ends_in_any_phase_is_a_503_and_costs_no_turn(
-    house: Behind, platform: Platform, caplog: pytest.LogCaptureFixture, door: str
+    house: Behind, platform: Platform, caplog: pytest.LogCaptureFixture, endpoint: str
 ) -> None:
     seen = []
     for phase in range(100):
         # Only what has begun to be sent can break off.
         with ending_at(platform, phase) as phases, suppress(BrokenOffError):
-            seen.append(DOORS[door](house))
+            seen.append(ENDPOINTS[endpoint](house))
         assert house.all_turns_are_free()
         if len(phases) <= phase:
             break
@@ -164,10 +164,10 @@ def test_a_file_that_breaks_off_is_one_line_in_the_log(
     house: Behind, platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ending_at(platform, 10**9) as phases:
-        DOORS["export"](house)
+        ENDPOINTS["export"](house)
     # The last commit is at the end of the file.
     with ending_at(platform, len(phases) - 1), suppress(BrokenOffError):
-        DOORS["export"](house)
+        ENDPOINTS["export"](house)
     lines = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert len(lines) == 1
     assert lines[0].startswith("GET '/api/billing/usage/export' broke off: The database cannot be")

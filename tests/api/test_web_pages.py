@@ -19,7 +19,7 @@ from data.platform import schema
 from data.platform.access import Viewer
 from data.rules.billing import LimitScope
 from settings import Settings
-from tests.support.calling import call, call_page
+from tests.support.calling import call, call_page, client_of
 from tests.support.serving import PATIENCE
 
 MISSING = [
@@ -39,16 +39,9 @@ def database(demo_database: str) -> str:
     return demo_database
 
 
-def _client(engine: Engine, viewer: str, **given: Any) -> FlaskClient:
-    settings = Settings(_env_file=None, **given)
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
-    client: FlaskClient = create_app(settings, ledger, lambda: Viewer(viewer)).server.test_client()
-    return client
-
-
 @pytest.fixture
 def client(engine: Engine) -> FlaskClient:
-    return _client(engine, demo.DEMO_VIEWER_ID)
+    return client_of(engine, demo.DEMO_VIEWER_ID)
 
 
 @pytest.mark.parametrize("path", MISSING)
@@ -80,13 +73,13 @@ def test_a_single_workspace_is_where_the_home_page_leads(engine: Engine, owner: 
     with owner.begin() as connection:
         grants = schema.permissions
         connection.execute(grants.delete().where(grants.c.entity_id != "ws_finance"))
-    answer = _client(engine, demo.DEMO_VIEWER_ID, USAGE_URL_PREFIX="/finance").get("/finance/")
+    answer = client_of(engine, demo.DEMO_VIEWER_ID, USAGE_URL_PREFIX="/finance").get("/finance/")
     assert answer.status_code == 302
     assert answer.location == "/finance/workspace/ws_finance/usage"
 
 
 def test_a_viewer_without_workspaces_is_told_what_to_do(engine: Engine) -> None:
-    answer = _client(engine, "user_nobody").get("/")
+    answer = client_of(engine, "user_nobody").get("/")
     assert answer.status_code == 200
     assert b"Ask the owner of a workspace" in answer.data
 
@@ -111,7 +104,7 @@ def test_pages_answer_head_and_refuse_to_be_written_to(client: FlaskClient) -> N
 def test_a_proxy_may_keep_the_prefix_or_strip_it(
     engine: Engine, prefix: str, *, kept: bool
 ) -> None:
-    client = _client(engine, demo.DEMO_VIEWER_ID, USAGE_URL_PREFIX=prefix)
+    client = client_of(engine, demo.DEMO_VIEWER_ID, USAGE_URL_PREFIX=prefix)
     path = "/finance" if kept else ""
     page = client.get(f"{path}/workspace/ws_support/usage").get_data(as_text=True)
     assert "/finance/_dash-component-suites/" in page
@@ -132,7 +125,7 @@ def unreachable(demo_database: str, cluster: str, engine: Engine) -> Iterator[En
 
 
 def test_a_database_that_is_away_makes_it_alive_but_not_ready(unreachable: Engine) -> None:
-    client = _client(unreachable, demo.DEMO_VIEWER_ID)
+    client = client_of(unreachable, demo.DEMO_VIEWER_ID)
     assert client.get("/healthz").status_code == 200
     ready = client.get("/readyz")
     assert (ready.status_code, ready.headers["Retry-After"]) == (503, "5")
@@ -155,23 +148,23 @@ def test_whether_it_is_ready_is_asked_by_one_at_a_time(engine: Engine) -> None:
     server = create_app(settings, ledger, lambda: Viewer("anybody"), checks=[hang]).server
 
     def ask() -> int:
-        status: int = server.test_client().get("/readyz").status_code
+        status: int = server.testclient_of().get("/readyz").status_code
         return status
 
     with ThreadPoolExecutor(10) as clients:
         first = clients.submit(ask)
         assert asked.wait(PATIENCE)
         others = [clients.submit(ask) for _ in range(9)]
-        # One finds no place, whatever the eight have who wait.
+        # One finds the queue full, whatever the eight have who wait in it.
         assert next(as_completed(others)).result() == 503
-        assert server.test_client().get("/healthz").status_code == 200
+        assert server.testclient_of().get("/healthz").status_code == 200
         let_go.set()
         assert first.result() == 200
         assert {other.result() for other in others} <= {200, 503}
 
 
 def test_the_page_opens_without_its_database_to_tell_of_the_trouble(unreachable: Engine) -> None:
-    client = _client(unreachable, demo.DEMO_VIEWER_ID)
+    client = client_of(unreachable, demo.DEMO_VIEWER_ID)
     page = client.get("/workspace/ws_support/usage")
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert b"react-entry-point" in page.data

@@ -12,11 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.api.test_server import SHORT, WINDOW, Served, asked, home, over
-from tests.api.test_web_server import ask
+from tests.support.asking import ask, asked
+from tests.support.homes import SHORT, WINDOW, Served, over
 from tests.support.serving import PATIENCE
-
-__all__ = ["home"]  # a fixture
 
 REQUESTS: Final = 4_000
 SEED: Final = 20_261_128

@@ -1,14 +1,11 @@
 """The server under more questions than it can answer: it says so early, and it recovers."""
 
 import http.client
-import json
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from email.message import Message
 from itertools import islice
 from typing import Any
 
@@ -22,35 +19,17 @@ from data.answers.ledger import Ledger
 from data.platform.access import Viewer
 from data.platform.connection import connect
 from settings import Settings
-from tests.api.test_web_pages import called
+from tests.support.asking import Answer, ask, is_refusal
+from tests.support.calling import call_page
 from tests.support.platform import Platform, Run, utc
 from tests.support.serving import PATIENCE, Served, serving
 from tests.support.signing import own_platform
+from tests.support.watching import wait_for_turns
 from web.admission import TURNS, Admission
 from web.turns import WAITING, Turns
 
 LIST = "/api/billing/usage?workspaceId=ws&from=2026-10-01&to=2026-10-31"
 CLIENTS = TURNS + WAITING + 29
-# Those who have their turn wait for the table, in the database.
-IN_TURN = """
-    SELECT count(*) FROM pg_locks
-    WHERE NOT granted AND relation = 'workflow_execution_logs'::regclass
-"""
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Message
-    body: str
-
-
-def ask(port: int, path: str) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    with closing(connection):
-        connection.request("GET", path, headers={"X-Usage-User": "viewer"})
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.headers, answer.read().decode())
 
 
 @pytest.fixture(scope="module")
@@ -88,22 +67,6 @@ def locked(platform: Platform) -> Iterator["psycopg.Connection[Any]"]:
     with psycopg.connect(platform.url) as connection:
         connection.execute("LOCK TABLE workflow_execution_logs IN ACCESS EXCLUSIVE MODE")
         yield connection
-
-
-def wait_for_turns(connection: "psycopg.Connection[Any]", count: int) -> None:
-    """Ask until so many statements wait for a lock; the questions themselves are the pauses."""
-    deadline = time.monotonic() + PATIENCE
-    while connection.execute(IN_TURN).fetchone() != (count,):
-        assert time.monotonic() < deadline
-
-
-def is_refusal(answer: Answer) -> bool:
-    return answer.status == 503 and json.loads(answer.body)["error"] == {
-        "type": "api_error",
-        "code": "overloaded",
-        "message": "Too many are asking at once. Try again in a moment.",
-        "param": None,
-    }
 
 
 def first(asked: list["Future[Answer]"], count: int) -> list[Answer]:
@@ -158,10 +121,10 @@ def test_a_callback_tells_it_in_the_page(demo_database: str) -> None:
     client = application.test_client()
     for _ in range(2):
         with turns.take():
-            refused = called(client, "/workspace/ws_support/usage")
+            refused = call_page(client, "/workspace/ws_support/usage")
             assert refused.status_code == 200
             assert "Too many are asking at once." in refused.text
-        with called(client, "/workspace/ws_support/usage") as answered:
+        with call_page(client, "/workspace/ws_support/usage") as answered:
             assert len(answered.get_json()["response"]["usage-table"]["data"]) == 100
     engine.dispose()
 

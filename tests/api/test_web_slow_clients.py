@@ -12,30 +12,12 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from tests.api.test_server import (
-    GONE,
-    LONG,
-    READING,
-    WIDE,
-    WINDOW,
-    Served,
-    asked,
-    awaited,
-    broken_off,
-    end,
-    home,
-    listed,
-    over,
-    server,
-    watcher,
-)
-from tests.api.test_web_server import Answer, ask, is_refusal, wait_for_turns
+from tests.support.asking import Answer, ask, asked, broken_off, is_refusal, listed
+from tests.support.homes import LIST, LONG, WIDE, WINDOW, Served, over
 from tests.support.serving import PATIENCE
+from tests.support.watching import GONE, READING, all_turns_are_free, awaited, end
 from web.admission import FILES_EACH, TURNS
 
-__all__ = ["home", "server", "watcher"]  # fixtures
-
-LIST: Final = f"/api/billing/usage?workspaceId={LONG}&from=2026-10-01&to=2026-10-31"
 FILE: Final = f"/api/billing/usage/export?workspaceId={WIDE}&from=2026-10-01&to=2026-10-31"
 WAITING_FOR_KEYS: Final = (
     "SELECT FROM pg_locks WHERE NOT granted AND relation = 'api_key'::regclass"
@@ -57,16 +39,6 @@ def narrow(port: int, request: str, *, timeout: float = PATIENCE) -> Iterator[so
 
 def file_request() -> str:
     return f"GET {FILE} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-def all_turns_are_free(port: int, watcher: "psycopg.Connection[Any]") -> bool:
-    """Let as many requests as there are turns wait in the database, all at once; then let go."""
-    with ThreadPoolExecutor(TURNS) as clients:
-        with watcher.transaction():
-            watcher.execute("LOCK TABLE workflow_execution_logs IN ACCESS EXCLUSIVE MODE")
-            answers = [clients.submit(ask, port, LIST) for _ in range(TURNS)]
-            wait_for_turns(watcher, TURNS)
-        return [answer.result().status for answer in answers] == [200] * TURNS
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +180,7 @@ def test_requests_sent_in_advance_are_answered_in_their_order(server: Served) ->
 
 def test_of_requests_sent_in_advance_no_more_are_answered_than_are_taken(server: Served) -> None:
     script = "GET /assets/vendor/plotly-basic.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    (worker,) = server._server.workers()
+    worker = server.worker()
     before = worker.num_fds()
     with ExitStack() as clients:
         connected = [clients.enter_context(narrow(server.port, 30 * script)) for _ in range(120)]
@@ -237,7 +209,7 @@ def test_what_is_being_answered_ends_whole_after_the_server_was_told_to_stop(
     home: Path, watcher: "psycopg.Connection[Any]"
 ) -> None:
     with over(home) as server, ThreadPoolExecutor(1) as clients, server.export(WIDE) as file:
-        process = server._server.process
+        process = server.running.process
         assert file.read(1000).startswith(b"Date,Execution")
         with watcher.transaction():
             watcher.execute("LOCK TABLE api_key IN ACCESS EXCLUSIVE MODE")
@@ -273,8 +245,8 @@ def test_an_answer_that_does_not_end_is_cut_off_at_the_stop(
         narrow(server.port, file_request()) as client,
     ):
         assert client.recv(12) == b"HTTP/1.1 200"
-        server._server.process.terminate()
-        assert server._server.process.wait(PATIENCE) == 0
+        server.running.process.terminate()
+        assert server.running.process.wait(PATIENCE) == 0
         assert awaited(watcher, GONE)
 
 

@@ -11,24 +11,20 @@ import pytest
 
 from benchmarks.outages import stopped
 from demo.local_postgres import LocalPostgres
-from tests.api.test_server import (
+from tests.support.asking import ask, broken_off
+from tests.support.homes import (
+    LIST,
     LONG,
     SHORT,
     WIDE,
     Served,
-    broken_off,
-    home,
     kill_database,
     over,
     postmaster_of,
-    watcher,
 )
-from tests.api.test_web_server import ask, wait_for_turns
-from tests.api.test_web_slow_clients import LIST, all_turns_are_free
 from tests.support.serving import PATIENCE
+from tests.support.watching import all_turns_are_free, wait_for_turns
 from web.admission import TURNS
-
-__all__ = ["home", "watcher"]  # fixtures
 
 # The order of the limits is the product's; only that they end is waited for.
 CONNECTION: Final = "data.platform.connection"

@@ -2,23 +2,13 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from data.platform.cost_json import models_of, received_of, sent_of, tokens_of, total_of
+from tests.support.costs import CURRENT, OLD
 from tests.support.platform import Platform
-
-CURRENT: Final = """{
-    "total": 0.012493750000000001, "input": 0.002, "output": 0.009,
-    "tokens": {"input": 1200, "output": 643, "total": 1843},
-    "models": {"gpt-4o": {"total": 0.0114, "input": 0.002, "output": 0.009,
-        "toolCost": 0.0004, "tokens": {"input": 1200, "output": 643, "total": 1843}}}
-}"""
-OLD: Final = """{
-    "total": 0.001000, "tokens": {"prompt": 10, "completion": 5, "total": 15},
-    "models": {"gpt-4": {"total": 0.001, "tokens": {"prompt": 10, "completion": 5, "total": 15}}}
-}"""
 
 
 def read(platform: Platform, expression: Callable[[str], str], cost: str | None) -> Any:

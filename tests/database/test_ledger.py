@@ -27,6 +27,7 @@ from data.rules.billing import LimitScope
 from data.rules.calendar import Window
 from data.rules.errors import NotFoundError
 from data.rules.labels import UsageType
+from tests.support.costs import amounts
 from tests.support.platform import (
     ALWAYS,
     PAYER,
@@ -83,17 +84,6 @@ STEPS: Final = (
 IDS: Final = (
     "B2 _x a1 a_1 b-1 a-1 A_1 Z z é ü9 É 日本 😀 ﬀ ~ { a a.1 a1b A1 10 9 0a".split()  # noqa: SIM905 - a list of bare words reads best as a line
 )
-KNOWN: Final = (
-    *("0", "-0", "0.00", "1", "0.5", "2.5", "2.50", "1E-7", "1e2", "1.10e1", "0.1", "0.2", "0.3"),
-    *("0.012493750000000001", "0.123456789012345678901234567890", "1e-30"),
-    *("999999999999.999999999999999999999999999999", '"3.25"', '"0007.50"', '"0"'),
-)
-UNKNOWN: Final = (
-    *("1e131071", "1e-16000", "1000000000000", "-1", "-1e-30", "0.1234567890123456789012345678901"),
-    *('"NaN"', '"Infinity"', '"-1"', '"+1"', '"1e3"', '""', '" 1"', '"1."', '".5"', '"1,5"'),
-    *('"1\\n"', '"\u0661"', '"1000000000000"', '"0x1"', "true", "false", "[1]", '{"a": 1}', "null"),
-)
-WHOLE: Final = (None, "null", "[]", "5", '"5"', "{}", '{"tokens": 5}', "[{}]", '{"value": 3}')
 
 
 def oracle_cost(written: str | None) -> Decimal | None:
@@ -187,23 +177,6 @@ class Case:
 
 def in_order(runs: Iterator[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: (run.at, run.id.encode()))
-
-
-@st.composite
-def amounts(draw: st.DrawFn) -> str | None:
-    amount = draw(
-        st.one_of(
-            st.integers(0, 400).map(lambda cents: f"{cents / 100:.2f}"),
-            st.sampled_from(KNOWN),
-            st.sampled_from(UNKNOWN),
-        )
-    )
-    shapes = [f'{{"total": {amount}}}'] * 6 + [
-        f'{{"total": null, "value": {{"total": {amount}}}}}',
-        f'{{"value": {{"total": {amount}}}, "tokens": {{}}}}',
-        draw(st.sampled_from(WHOLE)),
-    ]
-    return draw(st.sampled_from(shapes))
 
 
 @st.composite

@@ -81,7 +81,7 @@ def split(world: World, by: Split) -> None:
     assert len(figures.groups) > 7
 
 
-DOORS: dict[str, Callable[[World], object]] = {
+ENDPOINTS: dict[str, Callable[[World], object]] = {
     "first page": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "middle page": lambda w: w.ledger().page(VIEWER, middle(w, BUSY, w.calendar.month)),
     "last page": lambda w: w.ledger().page(VIEWER, last(w)),
@@ -103,12 +103,12 @@ DOORS: dict[str, Callable[[World], object]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_plan_reads_a_whole_table_or_sorts_more_than_a_page(world: World, door: str) -> None:
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_no_plan_reads_a_whole_table_or_sorts_more_than_a_page(world: World, endpoint: str) -> None:
     with recorded(world.engine) as statements:
-        DOORS[door](world)
+        ENDPOINTS[endpoint](world)
     assert statements
-    shown = ROW_LIMIT if door == "export" else 0
+    shown = ROW_LIMIT if endpoint == "export" else 0
     assert violations(explain(world.engine, statements), rows=shown + PAGE_ROWS) == []
 
 

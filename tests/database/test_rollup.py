@@ -22,7 +22,7 @@ from data.sums.rollup.tables import FOLDED, metadata
 from data.sums.rollup.triggers import NAMES
 from data.sums.rollup.trust import is_trusted
 from data.sums.totals import Totals
-from tests.database.test_cost import CURRENT, OLD
+from tests.support.costs import CURRENT, OLD
 from tests.support.platform import Platform, Run, first_page, ids, spaced, utc
 from tests.support.summing import ALL_TIME, answers, assert_agrees, splits
 

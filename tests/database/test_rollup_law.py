@@ -19,7 +19,7 @@ from psycopg import IsolationLevel
 from data.rules.calendar import Span
 from data.sums import rollup
 from data.sums.rollup.trust import is_trusted
-from tests.database.test_ledger import amounts
+from tests.support.costs import amounts
 from tests.support.platform import Platform, Rolled, utc
 from tests.support.summing import assert_equal
 

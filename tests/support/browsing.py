@@ -323,7 +323,7 @@ def _cost(cost: Decimal | None, on_demand: Decimal) -> str:
 def make_app(
     ledger_of: Callable[[Settings], Ledger], viewer: Viewer, variables: Mapping[str, str]
 ) -> tuple[Dash, Site]:
-    """Put the product together as its front door does."""
+    """Put the product together as app.py does."""
     settings = Settings.model_validate(
         {field.alias: field.default for field in Settings.model_fields.values()} | dict(variables)
     )

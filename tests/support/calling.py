@@ -1,10 +1,25 @@
-"""Calls the callbacks of the page as its script does."""
+"""A client of the product in this process, which calls the page's callbacks as its script does."""
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 from werkzeug.test import TestResponse
+
+from app import create_app
+from data.answers.ledger import Ledger
+from data.platform.access import Viewer
+from data.rules.billing import LimitScope
+from settings import Settings
+
+
+def client_of(engine: Engine, viewer: str, **given: Any) -> FlaskClient:
+    settings = Settings(_env_file=None, **given)
+    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
+    client: FlaskClient = create_app(settings, ledger, lambda: Viewer(viewer)).server.test_client()
+    return client
 
 
 def call(

@@ -1,4 +1,4 @@
-"""What the tests of signing in share: the product put together, its doors, credentials to show.
+"""What the tests of signing in share: the product put together, its endpoints, credentials to show.
 
 The few tests here hold the credentials to ones that the platform's own runtime made.
 """
@@ -147,7 +147,7 @@ def own_platform(cluster: str, *, later: bool = False) -> Iterator[Platform]:
 
 
 class House:
-    """The product as its front door puts it together, and every door that people come to."""
+    """The product as app.py puts it together, and every endpoint that people come to."""
 
     def __init__(self, reader: Engine, **variables: str) -> None:
         defaults = {field.alias: field.default for field in Settings.model_fields.values()}

@@ -19,12 +19,12 @@ from web.turns import Turns
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-def wait_in_line(turns: Turns, places: int) -> None:
-    while turns.waiting < places:
+def wait_for_queue(turns: Turns, length: int) -> None:
+    while turns.waiting < length:
         pass
 
 
-def test_turns_come_in_the_order_of_the_line() -> None:
+def test_turns_come_in_the_order_of_the_queue() -> None:
     turns = Turns(1, patience=PATIENCE)
     order: list[int] = []
 
@@ -36,21 +36,21 @@ def test_turns_come_in_the_order_of_the_line() -> None:
     with ThreadPoolExecutor(5) as clients:
         for place in range(5):
             clients.submit(take, place)
-            wait_in_line(turns, place + 1)
+            wait_for_queue(turns, place + 1)
         first.end()
     assert order == list(range(5))
 
 
-def test_who_has_enough_is_passed_by_in_the_line() -> None:
+def test_who_has_enough_is_passed_by_in_the_queue() -> None:
     turns = Turns(3, each=2, patience=PATIENCE)
     theirs = [turns.take("greedy"), turns.take("greedy")]
     with ThreadPoolExecutor(3) as clients:
         third = clients.submit(turns.take, "greedy")
-        wait_in_line(turns, 1)
+        wait_for_queue(turns, 1)
         assert turns.free == 1
         other = turns.take("modest")
         fourth = clients.submit(turns.take, "modest")
-        wait_in_line(turns, 2)
+        wait_for_queue(turns, 2)
         other.end()
         assert fourth.result(PATIENCE).owner == "modest"
         assert not third.done()
@@ -67,7 +67,7 @@ def test_a_turn_that_is_ended_twice_comes_back_once() -> None:
     assert turns.free == 1
 
 
-def test_who_waits_in_vain_leaves_the_line() -> None:
+def test_who_waits_in_vain_leaves_the_queue() -> None:
     turns = Turns(1, patience=0)
     turn = turns.take()
     for _ in range(3):
@@ -179,7 +179,7 @@ def test_a_file_that_waits_for_its_turn_holds_none_of_the_table() -> None:
     first = files.take("first")
     with ThreadPoolExecutor(1) as clients:
         asked = clients.submit(export)
-        wait_in_line(files, 1)
+        wait_for_queue(files, 1)
         assert turns.free == 1
         first.end()
         asked.result(PATIENCE)

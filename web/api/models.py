@@ -1,10 +1,10 @@
-"""What the API gives, as types; the OpenAPI document is derived from them.
+"""What several answers of the API share, as types; the OpenAPI document is derived from them.
 
 Money is a decimal string with every stored digit, times are RFC 3339 in UTC with microseconds.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -23,9 +23,12 @@ Dollars = Annotated[
         {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["0.012493750000000001"]}
     ),
 ]
-SignedDollars = Annotated[
-    str,
-    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["0.005"]}),
+Unfinished = Annotated[
+    int,
+    Field(
+        description="Executions whose status is running, pending, paused or redacting; "
+        "their cost so far counts."
+    ),
 ]
 
 
@@ -71,74 +74,31 @@ class Execution(Model):
     on_demand_usd: Dollars | None = Field(description="The part of the cost above the limit.")
 
 
-class UsageList(Model):
-    """A page of executions, newest first."""
+class Answer(Model):
+    """What every answer about a window begins with."""
 
-    object: Literal["list"] = "list"
-    url: str
-    has_more: bool = Field(description="Whether there are more rows in the direction asked for.")
-    next_cursor: str | None = Field(description="For `starting_after`: older rows.")
-    previous_cursor: str | None = Field(description="For `ending_before`: newer rows.")
+    object: str
     period: Period
-    as_of: Instant = Field(description="The instant of the snapshot that was read.")
-    data: list[Execution]
+    as_of: Instant
 
 
-class Part(Model):
-    """A line of an execution's cost."""
+class Sums(Model):
+    """What some executions add up to."""
 
-    model: str | None = Field(
-        description="Null for what no model accounts for: base charge and tools."
-    )
-    cost_usd: SignedDollars | None = Field(
-        description="With the model's own tools; null, and 0 in the total, where unknown. Without "
-        "a model it is the rest up to the total, below 0 where the models add up to more than that."
-    )
-    input_tokens: int | None
-    output_tokens: int | None
-    tokens: int | None
+    executions: int
+    tokens: int
+    cost_usd: Dollars = Field(description="`included_usd` and `on_demand_usd` together.")
+    included_usd: Dollars
+    on_demand_usd: Dollars
+    unknown: int = Field(description="Executions whose cost was not recorded; 0 in the sums.")
 
 
-class UsageExecution(Execution):
-    """Everything known of one execution."""
+class SpanSums(Sums):
+    """The sums of a span of time."""
 
-    object: Literal["usage_execution"] = "usage_execution"
-    as_of: Instant = Field(description="The instant of the snapshot that was read.")
-    ended_at: Instant | None
-    duration_ms: int | None
-    input_tokens: int | None
-    output_tokens: int | None
-    parts: list[Part] = Field(
-        description="They add up to `cost_usd`, the dearest model first; empty where that is null."
-    )
-    limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
-    crossed_at: Instant | None = Field(
-        description="When the payer crossed the limit in this execution's billing period."
-    )
-    included_usd: Dollars | None = Field(description="The part of the cost within the limit.")
-    running_total_before_usd: Dollars | None = Field(
-        description="The payer's total of the billing period before this execution; told to the "
-        "payer only."
-    )
-    running_total_after_usd: Dollars | None = Field(description="Likewise, with this execution.")
-    log_url: str | None = Field(description="Null where the host platform's address is not set.")
-
-
-class Workspace(Model):
-    """A workspace that the viewer may see."""
-
-    id: str
-    name: str
-    url: str | None = Field(
-        description="Its Usage page; null where its id cannot stand in an address."
-    )
-
-
-class WorkspaceList(Model):
-    """The viewer's workspaces, by name."""
-
-    object: Literal["list"] = "list"
-    data: list[Workspace]
+    unfinished: Unfinished
+    from_: Instant = Field(alias="from")
+    to: Instant
 
 
 class ErrorType(StrEnum):

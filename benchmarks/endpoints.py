@@ -1,4 +1,4 @@
-"""Every door of the product at one size, with the rollup and without: time, queries, buffers."""
+"""Every endpoint of the product at one size, with the rollup and without: time and effort."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ import psycopg
 from benchmarks import plans
 from benchmarks.inside import inside, patient_engine
 from benchmarks.loading import sum_of_costs
-from benchmarks.questions import Question, doors
+from benchmarks.questions import Question, endpoints
 from benchmarks.section import Section, Table, kilobytes, milliseconds
 from benchmarks.serving import product
 from benchmarks.stage import Scene
@@ -24,7 +24,7 @@ _EXPORT_ROWS: Final = ROW_LIMIT + 32
 
 @dataclass(frozen=True)
 class Cost:
-    """What one door took: ``times`` from outside, ``queries`` and ``buffers`` of one request."""
+    """What one endpoint took: ``times`` from outside, the others of one request."""
 
     times: Times
     queries: int
@@ -33,7 +33,7 @@ class Cost:
 
 
 def measure(scene: Scene) -> list[Section]:
-    """Measure every door, first without the rollup, then with it."""
+    """Measure every endpoint, first without the rollup, then with it."""
     sections = []
     for rollup in scene.options.rollup:
         scene.use_rollup(rollup)
@@ -43,23 +43,25 @@ def measure(scene: Scene) -> list[Section]:
 
 def _measured(scene: Scene) -> dict[str, Cost]:
     with product(scene) as server, client_of(server) as client:
-        questions = doors(scene, lambda question: client.ask(question).body)
-        times = {door: timed(client, each, scene.options) for door, each in questions.items()}
+        questions = endpoints(scene, lambda question: client.ask(question).body)
+        times = {
+            endpoint: timed(client, each, scene.options) for endpoint, each in questions.items()
+        }
     seen = _plans_of(scene, questions)
     costs = {
-        door: Cost(
-            times[door],
-            len(seen[door]),
-            sum(plan.buffers for plan in seen[door]),
-            plans.violations(seen[door], rows=_rows_of(door)),
+        endpoint: Cost(
+            times[endpoint],
+            len(seen[endpoint]),
+            sum(plan.buffers for plan in seen[endpoint]),
+            plans.violations(seen[endpoint], rows=_rows_of(endpoint)),
         )
-        for door in questions
+        for endpoint in questions
     }
     return costs | {SUM: _sum_of_the_month(scene)}
 
 
-def _rows_of(door: str) -> int:
-    return _EXPORT_ROWS if door.startswith("export") else plans.PAGE_ROWS
+def _rows_of(endpoint: str) -> int:
+    return _EXPORT_ROWS if endpoint.startswith("export") else plans.PAGE_ROWS
 
 
 def _plans_of(scene: Scene, questions: Mapping[str, Question]) -> dict[str, list[plans.Plan]]:
@@ -67,8 +69,8 @@ def _plans_of(scene: Scene, questions: Mapping[str, Question]) -> dict[str, list
     patient = patient_engine(scene)
     with inside(scene) as product_inside:
         return {
-            door: plans.explain(patient, product_inside.statements_of(question))
-            for door, question in questions.items()
+            endpoint: plans.explain(patient, product_inside.statements_of(question))
+            for endpoint, question in questions.items()
         }
 
 
@@ -94,25 +96,25 @@ def _sum_of_the_month(scene: Scene) -> Cost:
 def _section(scene: Scene, costs: Mapping[str, Cost]) -> Section:
     state = "with" if scene.has_rollup else "without"
     figures: dict[str, float] = {}
-    for door, cost in costs.items():
-        figures |= _figures(f"{door}/{state}", cost)
-    remarks = list(_remarks({door: cost.violations for door, cost in costs.items()}))
+    for endpoint, cost in costs.items():
+        figures |= _figures(f"{endpoint}/{state}", cost)
+    remarks = list(_remarks({endpoint: cost.violations for endpoint, cost in costs.items()}))
     if scene.has_rollup and scene.install_seconds is not None:
         figures["install"] = scene.install_seconds
         remarks.append(f"Installing and compacting the rollup took {scene.install_seconds:.1f} s.")
     return Section(
-        key=f"doors-{scene.executions}-{state}",
-        title=f"Every door at {scene.executions:,} executions in one workspace-month, "
+        key=f"endpoints-{scene.executions}-{state}",
+        title=f"Every endpoint at {scene.executions:,} executions in one workspace-month, "
         f"{scene.rollup_words}",
         prose=(
             "Milliseconds at the client, over a connection that is kept, one question at a time. "
             "Queries and pages of 8 KiB (buffers) are those of one request, signing in included. "
-            f"The row *{SUM}* is one SQL statement, not a door."
+            f"The row *{SUM}* is one SQL statement, not an endpoint."
         ),
         tables=[
             Table(
-                ("door", "p50", "p95", "queries", "buffers", "kB"),
-                [(door, *_cells(cost)) for door, cost in costs.items()],
+                ("endpoint", "p50", "p95", "queries", "buffers", "kB"),
+                [(endpoint, *_cells(cost)) for endpoint, cost in costs.items()],
             )
         ],
         figures=figures,
@@ -125,10 +127,10 @@ def _remarks(violations: Mapping[str, list[plans.Violation]]) -> Iterator[str]:
     kinds = sorted({each.node for found in violations.values() for each in found})
     for kind in kinds:
         seen = {
-            door: [each.rows for each in found if each.node == kind]
-            for door, found in violations.items()
+            endpoint: [each.rows for each in found if each.node == kind]
+            for endpoint, found in violations.items()
         }
-        where = [f"{door} ({max(rows):,} rows)" for door, rows in seen.items() if rows]
+        where = [f"{endpoint} ({max(rows):,} rows)" for endpoint, rows in seen.items() if rows]
         yield f"{kind}: {', '.join(where)}."
 
 

@@ -1,10 +1,14 @@
-"""The manifest of a file, as types."""
+"""What proves a file of the window complete."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
 
-from data.question.file_options import Columns, Mark, Separator
+from data.files.manifest import ProvenFile
+from data.question.file_options import Columns, FileOptions, Mark, Separator
+from web.api.endpoint import Call, params_given
 from web.api.models import Dollars, Instant, Model, Period
 
 
@@ -53,3 +57,12 @@ class ExportManifest(Model):
     last: FileRow | None = Field(description="The oldest row.")
     bytes: int
     sha256: str = Field(description="Of the file's bytes, in hexadecimal digits.")
+
+
+def answer(call: Call) -> ExportManifest:
+    """Return the manifest of the file that the same question gives now."""
+    query = call.query()
+    options = replace(FileOptions.parse(params_given()), manifest=True)
+    with call.ledger.export(call.viewer, query, options) as exported:
+        proven = ProvenFile.of(exported, query, options, datetime.now(UTC), call.ledger.zone)
+    return ExportManifest.model_validate(proven.manifest)

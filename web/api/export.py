@@ -4,49 +4,56 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
 from flask import Response, request
+from openapi_pydantic import MediaType, Schema
+from openapi_pydantic import Response as DescribedResponse
 
-from data.answers.ledger import Ledger
 from data.files.csv import write_csv
 from data.files.export import ROW_LIMIT, file_name
 from data.files.manifest import ProvenFile
-from data.platform.access import Viewer
 from data.question.file_options import FileOptions
 from data.question.query import UsageQuery
-from web.api.asking import params_given, query_of
-from web.api.file_models import ExportManifest
-from web.api.params import ExportParams, ManifestParams
+from web.api.endpoint import Call, params_given
+from web.api.responses import header
 
 _CHUNK_CHARACTERS: Final = 64 * 1024
 
 
-def export(ledger: Ledger, viewer: Viewer) -> Response:
+FILE: Final = DescribedResponse(
+    description="The file; with `manifest=1`, the archive that holds it.",
+    content={
+        "text/csv": MediaType(media_type_schema=Schema(type="string")),
+        "application/zip": MediaType(media_type_schema=Schema(type="string")),
+    },
+    headers={
+        "Content-Disposition": header(
+            "`attachment` with `usage-<workspaceId>-<YYYY-MM-DD>.csv`, or `.zip`."
+        ),
+        "X-Export-Truncated": header(
+            "1 where the window holds more rows than the file.", enum=["0", "1"]
+        ),
+        "X-Export-Row-Limit": header("The most rows that a file holds."),
+    },
+)
+
+
+def answer(call: Call) -> Response:
     """Return the file that the request asks for, alone or in an archive with its manifest."""
-    query = query_of(ledger, viewer, ExportParams)
+    query = call.query()
     options = FileOptions.parse(params_given())
-    return (_zipped if options.manifest else _streamed)(ledger, viewer, query, options)
+    return (_zipped if options.manifest else _streamed)(call, query, options)
 
 
-def manifest(ledger: Ledger, viewer: Viewer) -> ExportManifest:
-    """Return the manifest of the file that the same question gives now."""
-    query = query_of(ledger, viewer, ManifestParams)
-    options = replace(FileOptions.parse(params_given()), manifest=True)
-    with ledger.export(viewer, query, options) as answer:
-        proven = ProvenFile.of(answer, query, options, datetime.now(UTC), ledger.zone)
-    return ExportManifest.model_validate(proven.manifest)
-
-
-def _streamed(ledger: Ledger, viewer: Viewer, query: UsageQuery, options: FileOptions) -> Response:
+def _streamed(call: Call, query: UsageQuery, options: FileOptions) -> Response:
     """Stream the file; what goes wrong before its first rows is still told as an error."""
     now = datetime.now(UTC)
     with ExitStack() as stack:
-        answer = stack.enter_context(ledger.export(viewer, query, options))
-        chunks = _chunks(write_csv(answer.rows, options))
+        exported = stack.enter_context(call.ledger.export(call.viewer, query, options))
+        chunks = _chunks(write_csv(exported.rows, options))
         # Only its length tells a client of HTTP/1.0 a short file from a whole one.
         if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             response = Response(b"".join(chunks), mimetype="text/csv")
@@ -56,7 +63,7 @@ def _streamed(ledger: Ledger, viewer: Viewer, query: UsageQuery, options: FileOp
             response = Response(_read_to_the_end(reading, begun, chunks), mimetype="text/csv")
             # Also where the client leaves before the first byte is asked for.
             response.call_on_close(reading.close)
-    return _as_file(response, file_name(query.workspace_id, now, ledger.zone), answer.total)
+    return _as_file(response, file_name(query.workspace_id, now, call.ledger.zone), exported.total)
 
 
 def _read_to_the_end(reading: ExitStack, begun: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -66,11 +73,11 @@ def _read_to_the_end(reading: ExitStack, begun: bytes, chunks: Iterator[bytes]) 
         yield from chunks
 
 
-def _zipped(ledger: Ledger, viewer: Viewer, query: UsageQuery, options: FileOptions) -> Response:
-    with ledger.export(viewer, query, options) as answer:
-        proven = ProvenFile.of(answer, query, options, datetime.now(UTC), ledger.zone)
+def _zipped(call: Call, query: UsageQuery, options: FileOptions) -> Response:
+    with call.ledger.export(call.viewer, query, options) as exported:
+        proven = ProvenFile.of(exported, query, options, datetime.now(UTC), call.ledger.zone)
     response = Response(proven.zipped(), mimetype="application/zip")
-    return _as_file(response, f"{proven.name}.zip", answer.total)
+    return _as_file(response, f"{proven.name}.zip", exported.total)
 
 
 def _as_file(response: Response, name: str, total: int) -> Response:
