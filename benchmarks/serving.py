@@ -47,15 +47,15 @@ class Server:
 
 
 @contextmanager
-def product(scene: Scene, workers: int = 1) -> Iterator[Server]:
-    """Serve the product on the scene's database as ``python app.py serve`` does."""
+def product(scene: Scene, workers: int = 1, root: Path = ROOT) -> Iterator[Server]:
+    """Serve the product of ``root`` on the scene's database as ``python app.py serve`` does."""
     environment = {
         "DATABASE_URL": scene.reader_url,
         "USAGE_PROXY_HEADER": PROXY_HEADER,
         "USAGE_PROXY_CIDRS": f"{HOST}/32",
         "WEB_CONCURRENCY": str(workers),
     }
-    command = [sys.executable, str(ROOT / "app.py"), "serve"]
+    command = [sys.executable, str(root / "app.py"), "serve"]
     before = _reads_of_rollup(scene)
     with _serving(command, scene.scratch, environment, "USAGE_PORT") as server:
         deadline = time.monotonic() + _PATIENCE

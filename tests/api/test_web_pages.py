@@ -148,7 +148,7 @@ def test_whether_it_is_ready_is_asked_by_one_at_a_time(engine: Engine) -> None:
     server = create_app(settings, ledger, lambda: Viewer("anybody"), checks=[hang]).server
 
     def ask() -> int:
-        status: int = server.testclient_of().get("/readyz").status_code
+        status: int = server.test_client().get("/readyz").status_code
         return status
 
     with ThreadPoolExecutor(10) as clients:
@@ -157,7 +157,7 @@ def test_whether_it_is_ready_is_asked_by_one_at_a_time(engine: Engine) -> None:
         others = [clients.submit(ask) for _ in range(9)]
         # One finds the queue full, whatever the eight have who wait in it.
         assert next(as_completed(others)).result() == 503
-        assert server.testclient_of().get("/healthz").status_code == 200
+        assert server.test_client().get("/healthz").status_code == 200
         let_go.set()
         assert first.result() == 200
         assert {other.result() for other in others} <= {200, 503}

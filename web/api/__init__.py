@@ -1,4 +1,4 @@
-"""What is served to programs: the list, the export, the summary, and their description."""
+"""What is served to programs: the endpoints and their description."""
 
 from collections.abc import Callable
 

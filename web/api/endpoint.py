@@ -44,30 +44,30 @@ class Call:
     viewer: Viewer
     settings: Settings
 
+    def given(self) -> dict[str, list[str]]:
+        """Return the parameters of the request, each with all of its values.
+
+        A filter that is no text is refused; a workspace that is none is not there, like any other.
+        """
+        for pair in request.query_string.split(b"&"):
+            name, _, value = pair.partition(b"=")
+            word = unquote(name.decode("ascii", "replace"))
+            if word in FILTER_PARAMS and not _is_utf_8(unquote_to_bytes(value)):
+                raise BadRequestError(
+                    f"{word} is not UTF-8; write each byte of the text as % and two digits.",
+                    param=word,
+                )
+        return request.args.to_dict(flat=False)
+
     def query(self) -> UsageQuery:
         """Return the question that the request asks."""
         return UsageQuery.parse(
-            params_given(),
+            self.given(),
             workspace_id=self.viewer.workspace_id,
             now=datetime.now(UTC),
             zone=self.ledger.zone,
             known=self.endpoint.known,
         )
-
-
-def params_given() -> dict[str, list[str]]:
-    """Return the parameters of the request, each with all of its values.
-
-    A filter that is no text is refused; a workspace that is none is not there, like any other.
-    """
-    for pair in request.query_string.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        word = unquote(name.decode("ascii", "replace"))
-        if word in FILTER_PARAMS and not _is_utf_8(unquote_to_bytes(value)):
-            raise BadRequestError(
-                f"{word} is not UTF-8; write each byte of the text as % and two digits.", param=word
-            )
-    return request.args.to_dict(flat=False)
 
 
 def _is_utf_8(raw: bytes) -> bool:

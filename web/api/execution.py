@@ -11,7 +11,7 @@ from data.rules.labels import rfc3339
 from settings import Settings
 from settings.addresses import log_url
 from web.api.bodies import dollars, execution_of
-from web.api.endpoint import Call, params_given
+from web.api.endpoint import Call
 from web.api.models import Dollars, Execution, Instant, Model
 
 SignedDollars = Annotated[
@@ -67,7 +67,7 @@ def answer(call: Call) -> UsageExecution:
 
 
 def _execution_named(call: Call) -> tuple[str, str]:
-    single = single_values(params_given(), call.endpoint.known)
+    single = single_values(call.given(), call.endpoint.known)
     workspace_id = workspace_named(single, call.viewer.workspace_id)
     if "id" not in single:
         raise BadRequestError(

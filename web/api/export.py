@@ -17,11 +17,10 @@ from data.files.export import ROW_LIMIT, file_name
 from data.files.manifest import ProvenFile
 from data.question.file_options import FileOptions
 from data.question.query import UsageQuery
-from web.api.endpoint import Call, params_given
+from web.api.endpoint import Call
 from web.api.responses import header
 
 _CHUNK_CHARACTERS: Final = 64 * 1024
-
 
 FILE: Final = DescribedResponse(
     description="The file; with `manifest=1`, the archive that holds it.",
@@ -44,7 +43,7 @@ FILE: Final = DescribedResponse(
 def answer(call: Call) -> Response:
     """Return the file that the request asks for, alone or in an archive with its manifest."""
     query = call.query()
-    options = FileOptions.parse(params_given())
+    options = FileOptions.parse(call.given())
     return (_zipped if options.manifest else _streamed)(call, query, options)
 
 

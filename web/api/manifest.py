@@ -8,7 +8,7 @@ from pydantic import Field
 
 from data.files.manifest import ProvenFile
 from data.question.file_options import Columns, FileOptions, Mark, Separator
-from web.api.endpoint import Call, params_given
+from web.api.endpoint import Call
 from web.api.models import Dollars, Instant, Model, Period
 
 
@@ -62,7 +62,7 @@ class ExportManifest(Model):
 def answer(call: Call) -> ExportManifest:
     """Return the manifest of the file that the same question gives now."""
     query = call.query()
-    options = replace(FileOptions.parse(params_given()), manifest=True)
+    options = replace(FileOptions.parse(call.given()), manifest=True)
     with call.ledger.export(call.viewer, query, options) as exported:
         proven = ProvenFile.of(exported, query, options, datetime.now(UTC), call.ledger.zone)
     return ExportManifest.model_validate(proven.manifest)

@@ -14,7 +14,7 @@ from data.rules.money import plain
 from data.rules.steps import Unit
 from settings import Settings
 from web.api.bodies import ends_of, period_of, sums_of
-from web.api.endpoint import Call, params_given
+from web.api.endpoint import Call
 from web.api.models import Answer, Dollars, Instant, Model, SpanSums
 
 
@@ -72,7 +72,7 @@ class UsageSeries(Answer):
 def answer(call: Call) -> UsageSeries:
     """Return the course that the request asks for."""
     query = call.query()
-    split = one_of(Split, "split", params_given())
+    split = one_of(Split, "split", call.given())
     return _usage_series(call.ledger.figures(call.viewer, query, split), split, call.settings)
 
 

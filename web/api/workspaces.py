@@ -9,7 +9,7 @@ from data.platform import access
 from data.question.params import single_values
 from settings import Settings
 from settings.addresses import is_addressed, usage_path
-from web.api.endpoint import Call, params_given
+from web.api.endpoint import Call
 from web.api.models import Model
 
 
@@ -32,7 +32,7 @@ class WorkspaceList(Model):
 
 def answer(call: Call) -> WorkspaceList:
     """Return all of them."""
-    single_values(params_given(), call.endpoint.known)
+    single_values(call.given(), call.endpoint.known)
     return _workspace_list(call.ledger.workspaces(call.viewer), call.settings)
 
 
