@@ -115,7 +115,7 @@ def _data() -> Iterator[str]:
         "another payer's workspace with 100,000 in one quarter-hour. Costs are JSONB of some 440 "
         "bytes with one model or two, 3 in 1,000 unknown. The payer's limit is half of the "
         "month's sum, the other payer's lies in the middle of the burst. PostgreSQL runs with the "
-        "settings of the embedded server (256 MB of shared buffers)."
+        "settings of the bundled PostgreSQL (256 MB of shared buffers)."
     )
     yield ""
     yield (

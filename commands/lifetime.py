@@ -1,4 +1,4 @@
-"""The embedded database for the length of a command: however that ends, nothing is left running."""
+"""The bundled PostgreSQL for the length of a command: nothing is left running after it."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _REQUESTS_TO_END: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def local_postgres(settings: Settings) -> Iterator[str]:
-    """Run the embedded database for the length of the block; yield its URL.
+    """Run the bundled PostgreSQL for the length of the block; yield its URL.
 
     A failure of the database, and a request to end that comes before the web server takes such
     requests itself, end in one sentence. A cluster that was made for the block then goes with it:

@@ -12,7 +12,7 @@ from settings import Settings
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
-    """Yield the URL of the platform's database, or of the embedded one."""
+    """Yield the URL of the platform's database, or of the bundled PostgreSQL."""
     if settings.database_url:
         with spoken():
             yield settings.database_url

@@ -1,4 +1,4 @@
-"""The command that fills the local PostgreSQL with demo data."""
+"""The command that fills the bundled PostgreSQL with demo data."""
 
 from datetime import UTC, datetime
 
@@ -14,10 +14,10 @@ from settings import Settings
 @click.option("--executions", type=click.IntRange(1000), default=demo.EXECUTIONS, show_default=True)
 @click.pass_obj
 def seed(settings: Settings, executions: int) -> None:
-    """Fill an empty embedded database with demo data; one that has some is left as it is."""
+    """Fill the bundled PostgreSQL with demo data; one that has some is left as it is."""
     if settings.database_url:
         raise click.ClickException(
-            "DATABASE_URL is set, and demo data goes only into the embedded database. Unset it."
+            "DATABASE_URL is set, and demo data goes only into the bundled PostgreSQL. Unset it."
         )
     with local_postgres(settings) as url:
         if demo.is_seeded(url):

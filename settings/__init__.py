@@ -40,12 +40,12 @@ class Settings(BaseSettings):
         default=None,
         alias="DATABASE_URL",
         repr=False,
-        description="the platform's PostgreSQL; unset: an embedded one with demo data",
+        description="the platform's PostgreSQL; unset: the bundled one with demo data",
     )
     home: Path = Field(
         default=Path(".usage"),
         alias="USAGE_HOME",
-        description="where the embedded database lives",
+        description="where the bundled PostgreSQL keeps its data",
     )
     host: str = Field(
         default="127.0.0.1", alias="USAGE_HOST", description="the address that the server binds"

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from data.platform.revision import Revision, revision_of
 from data.rules.errors import UnavailableError
 
-# What README's GRANTs name, by table.
+# What the GRANTs of docs/install.md name, by table.
 _Columns = dict[str, tuple[str, ...]]
 LEDGER: Final[_Columns] = {
     "user_stats": ("user_id", "current_usage_limit"),
@@ -64,7 +64,8 @@ def check(connection: Connection, *, sessions: bool) -> None:
         table, column = needed[unreadable.place - 1]
         why = "is not there" if unreadable.missing else "may not be read by this role"
         raise UnavailableError(
-            f"The column {column} of {table} {why}. README's GRANTs name all that is needed.",
+            f"The column {column} of {table} {why}. The GRANTs in docs/install.md name all that is "
+            "needed.",
             code="database_unreadable",
         )
 

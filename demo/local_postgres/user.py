@@ -1,4 +1,4 @@
-"""Who the embedded PostgreSQL runs as.
+"""Who the bundled PostgreSQL runs as.
 
 That is whoever runs the application. PostgreSQL refuses root, so there it is a user of its own,
 made when first needed.
@@ -17,7 +17,7 @@ from typing import Final
 from data.rules.errors import UsageError
 
 SERVER_USER: Final = "usage-ledger"  # what the server runs as where the application runs as root
-# How every refusal of the embedded PostgreSQL ends.
+# How every refusal of the bundled PostgreSQL ends.
 ELSEWHERE: Final = "or set DATABASE_URL to a PostgreSQL of your own"
 
 # Root without every power but one: to pass through private directories such as /root.

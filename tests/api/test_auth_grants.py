@@ -1,4 +1,4 @@
-"""What a database role has to be granted to sign people in: README's statements, and no less."""
+"""What a database role has to be granted to sign people in: the statements of docs/install.md."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from tests.support.signing import (
     own_platform,
 )
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+INSTALL = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
 ROLE = "sign_in_reader"
 LISTED = {"USAGE_PROXY_HEADER": "X-Usage-User", "USAGE_PROXY_CIDRS": "127.0.0.1/32"}
 ASKERS = {
@@ -37,21 +37,21 @@ Column = tuple[str, str]
 
 
 def _statements(*, later: bool) -> str:
-    blocks = re.findall(r"^```sql\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```sql\n(.*?)^```$", INSTALL, re.DOTALL | re.MULTILINE)
     first, second = (block for block in blocks if "GRANT" in block)
     text: str = first + second if later else first
     return text.replace("usage_reader", ROLE)
 
 
 def _columns(*, later: bool) -> list[Column]:
-    """Return the columns that README grants."""
+    """Return the columns that docs/install.md grants."""
     found = re.findall(r"GRANT SELECT \(([^)]+)\)\s+ON (\S+) TO", _statements(later=later))
     return [(table, column.strip()) for columns, table in found for column in columns.split(",")]
 
 
 @contextmanager
 def _reading(cluster: str, *, later: bool) -> Iterator[tuple[House, Platform]]:
-    """Put the product together over a platform that it reads with README's grants alone."""
+    """Put the product together over a platform that it reads with the documented grants alone."""
     with own_platform(cluster, later=later) as platform:
         _fill(platform, later=later)
         engine: Engine = connect(platform.url.replace("postgres@", f"{ROLE}@", 1))
@@ -87,7 +87,7 @@ def _answers(house: House, asker: Asker) -> set[int]:
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_the_grants_of_the_readme_sign_everybody_in(cluster: str, *, later: bool) -> None:
+def test_the_documented_grants_sign_everybody_in(cluster: str, *, later: bool) -> None:
     with _reading(cluster, later=later) as (house, _):
         for who, asker in ASKERS.items():
             assert _answers(house, asker) == {200}, who
@@ -96,7 +96,7 @@ def test_the_grants_of_the_readme_sign_everybody_in(cluster: str, *, later: bool
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_no_grant_of_the_readme_is_one_too_many(cluster: str, *, later: bool) -> None:
+def test_no_documented_grant_is_one_too_many(cluster: str, *, later: bool) -> None:
     # At a later revision nobody asks who owns a workspace.
     spared = {("workspace", "owner_id")} if later else set()
     with _reading(cluster, later=later) as (house, platform):
@@ -128,7 +128,7 @@ def test_not_ready_while_a_column_that_is_needed_is_gone(cluster: str, *, later:
             platform.sql(f"ALTER TABLE {table} RENAME {column} TO elsewhere")
             assert house.client.get("/readyz").text == (
                 f"The column {column} of {table} is not there. "
-                "README's GRANTs name all that is needed.\n"
+                "The GRANTs in docs/install.md name all that is needed.\n"
             )
             answers = set[int]().union(*(_answers(house, asker) for asker in ASKERS.values()))
             assert 503 in answers

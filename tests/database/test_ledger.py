@@ -872,7 +872,7 @@ def test_every_question_checks_access_anew_whatever_the_cursor(
         first_page(platform.ledger(), cursor="run-00001", direction=direction, window=ALWAYS)
 
 
-# The embedded PostgreSQL compares text by code point anyway, and has no other collation to test
+# The bundled PostgreSQL compares text by code point anyway, and has no other collation to test
 # with; a platform's database seldom does.
 
 

@@ -1,4 +1,4 @@
-"""A command with the embedded database, however it ends: one sentence, and nothing is left running.
+"""A command with the bundled PostgreSQL, however it ends: one sentence, nothing is left running.
 
 ``at`` is called where a phase of a first start begins; there the disk fills up, the database dies
 or somebody wants the command to end.
@@ -24,7 +24,7 @@ import app
 import demo
 from data.rules.errors import UsageError
 from data.sums import rollup
-from demo import local_postgres as embedded
+from demo import local_postgres
 from demo.local_postgres import LocalPostgres, cluster, space
 from tests.support.serving import PATIENCE, environment, free_port, start
 
@@ -135,7 +135,7 @@ BEGINNINGS: Final[dict[str, tuple[object, str]]] = {
     "half seeded": (psycopg.Copy, "write_row"),
     "tidying up": (demo, "_vacuum"),
     "adding up": (rollup, "install"),
-    "stopping": (embedded, "halt"),
+    "stopping": (local_postgres, "halt"),
 }
 PHASES: Final = tuple(BEGINNINGS)[:-1]
 

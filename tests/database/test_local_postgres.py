@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from data.rules.errors import UsageError
-from demo import local_postgres as embedded
+from demo import local_postgres
 from demo.local_postgres import LocalPostgres, cluster, programs
 from demo.local_postgres.user import SERVER_USER
 from tests.support.serving import PATIENCE
@@ -217,7 +217,7 @@ def test_an_existing_cluster_starts_as_it_is_with_its_rows(
         ran.append(program)
         return programs.run(program, *arguments, cwd=cwd)
 
-    for place in (embedded, cluster):
+    for place in (local_postgres, cluster):
         monkeypatch.setattr(place, "run", noted)
     log = bench.home / "postgres" / "server.log"
     before = log.stat().st_size

@@ -84,7 +84,7 @@ def test_a_database_that_does_not_answer_is_told_in_one_line(command: str) -> No
     assert "secret" not in result.output
 
 
-def test_an_embedded_home_that_an_older_version_made_is_brought_forward_by_serving_it(
+def test_a_local_home_that_an_older_version_made_is_brought_forward_by_serving_it(
     tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"

@@ -1,4 +1,4 @@
-"""Takes the pictures of the page that the README shows, into the folder that it is given."""
+"""Takes the pictures of the page that the documents show, into the folder that it is given."""
 
 import logging
 import sys
