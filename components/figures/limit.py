@@ -47,7 +47,7 @@ def show(figures: Figures, settings: Settings) -> list[Component]:
             [html.B(formats.total_dollars(spent)), f" of {dollars} limit ", _muted(month, whole)]
         ),
         _bar(spent, limit),
-        html.Span(state, className="usage-limit-state"),
+        html.Span(state),
     ]
 
 
