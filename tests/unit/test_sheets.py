@@ -18,6 +18,7 @@ IMPORTANT_IN_BASE: Final = [
     "[hidden]",
     ":focus-visible",
     ".dash-dropdown-content .dash-dropdown-search:focus-visible, .usage-opened.offcanvas",
+    ".dash-dropdown-content",
     '.usage-main[aria-busy="true"] *',
 ]
 LINES_AT_MOST: Final = 300
