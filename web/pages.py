@@ -28,6 +28,14 @@ _DASH: Final = re.compile(
 _INDEX: Final = Path(__file__).parent / "templates" / "index.html"
 _ASSETS: Final = Path(__file__).parent.parent / "assets"
 _PLOTLY: Final = "vendor/plotly-basic.min.js"
+# Those of a plain page's own parts.
+_MESSAGE_SHEETS: Final = (
+    "00_bootstrap.min.css",
+    "10_tokens.css",
+    "20_base.css",
+    "30_header.css",
+    "80_messages.css",
+)
 # Beside every 503.
 _LATER: Final = {"Retry-After": "5"}
 
@@ -168,7 +176,7 @@ def _message(
         title=title,
         sentence=sentence,
         links=links,
-        sheets=[app.get_asset_url(name) for name in ("00_bootstrap.min.css", "50_usage.css")],
+        sheets=[app.get_asset_url(name) for name in _MESSAGE_SHEETS],
         theme=app.get_asset_url("theme.js"),
         # Without it a browser asks for /favicon.ico, which is not there.
         icon=f"{app.config.requests_pathname_prefix}_favicon.ico",

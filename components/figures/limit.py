@@ -52,7 +52,7 @@ def show(figures: Figures, settings: Settings) -> list[Component]:
             ]
         ),
         _bar(spent, limit),
-        html.Span(state, className="usage-limit-state"),
+        html.Span(state),
     ]
 
 

@@ -37,7 +37,7 @@ def show(view: View) -> dict[str, Any]:
     ways: list[Component] = []
     if view.filters:
         without = view.path(view.workspace, view.params)
-        ways.append(dcc.Link("Clear filters", id=ids.CLEAR_EMPTY, href=without, className="btn"))
+        ways.append(dcc.Link("Clear filters", href=without, className="btn"))
     else:
         nothing = f"Nothing ran in {span} {view.zone}."
     if page.latest not in view.window:
@@ -55,7 +55,6 @@ def _latest_day(view: View, latest: datetime) -> Component:
     day = local_day(latest, view.zone)
     return dcc.Link(
         f"Show {formats.day(day)}",
-        id=ids.LATEST,
         href=view.path(view.workspace, {"from": day.isoformat(), "to": day.isoformat()}),
         className="btn",
     )

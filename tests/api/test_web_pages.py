@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
@@ -99,6 +100,15 @@ def test_pages_answer_head_and_refuse_to_be_written_to(client: FlaskClient) -> N
     assert answer.headers["Allow"] == "GET, HEAD"
 
 
+def test_a_plain_page_finds_its_sheets(client: FlaskClient) -> None:
+    page = client.get("/nope").get_data(as_text=True)
+    sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)">', page)
+    assert sheets
+    for address in sheets:
+        with client.get(address) as sheet:
+            assert (sheet.status_code, sheet.mimetype) == (200, "text/css")
+
+
 @pytest.mark.parametrize("prefix", ["/finance", "/finance/"])
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_proxy_may_keep_the_prefix_or_strip_it(
@@ -108,8 +118,8 @@ def test_a_proxy_may_keep_the_prefix_or_strip_it(
     path = "/finance" if kept else ""
     page = client.get(f"{path}/workspace/ws_support/usage").get_data(as_text=True)
     assert "/finance/_dash-component-suites/" in page
-    assert "/finance/assets/50_usage.css" in page
-    with client.get(f"{path}/assets/50_usage.css") as sheet:
+    assert "/finance/assets/20_base.css" in page
+    with client.get(f"{path}/assets/20_base.css") as sheet:
         assert sheet.status_code == 200
     assert client.get(f"{path}/healthz").status_code == 200
     assert '"/finance/workspace/ws_support/usage"' in client.get(f"{path}/").get_data(as_text=True)

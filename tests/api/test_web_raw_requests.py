@@ -26,7 +26,7 @@ TARGETS: Final = (
         "/api/billing/workspaces",
     ),
     *(f"/api/billing/usage/execution?workspaceId={SHORT}&id={SHORT}7", "/api/nope", "/healthz"),
-    *("/", f"/workspace/{SHORT}/usage", "/_dash-layout", "/assets/50_usage.css", "/readyz"),
+    *("/", f"/workspace/{SHORT}/usage", "/_dash-layout", "/assets/20_base.css", "/readyz"),
 )
 ODD_TARGETS: Final = (
     *("*", "//api/billing/workspaces", "http://evil.example/api/billing/workspaces", "http://["),

@@ -99,7 +99,7 @@ def test_pages_and_callbacks_are_refused_in_their_own_way(server: Served, busy: 
             wait_for_turns(lock, TURNS)
             home = ask(server.port, "/")
             shell = ask(server.port, "/workspace/ws/usage")
-            assert ask(server.port, "/assets/50_usage.css").status == 200
+            assert ask(server.port, "/assets/20_base.css").status == 200
             assert ask(server.port, "/api/openapi.json").status == 200
         assert [answer.status for answer in first(asked, TURNS)] == [200] * TURNS
     for page in (home, shell):

@@ -24,9 +24,7 @@ from tests.support.platform import PAYER, VIEWER, WORKSPACE, Platform, Run, utc
 DEFAULTS: Final = {field.alias: field.default for field in Settings.model_fields.values()}
 SETTINGS: Final = Settings.model_validate(DEFAULTS)
 OCTOBER: Final = Window(utc("2026-10-01"), utc("2026-11-01"))
-SHEET: Final = (Path(__file__).parents[2] / "assets" / "55_figures.css").read_text() + (
-    Path(__file__).parents[2] / "assets" / "50_usage.css"
-).read_text()
+SHEET: Final = (Path(__file__).parents[2] / "assets" / "10_tokens.css").read_text()
 
 
 def read(parts: Any) -> str:
