@@ -1,4 +1,4 @@
-"""The front door: the application, and the command line."""
+"""The command line, and the application for whoever serves it otherwise."""
 
 import click
 

@@ -16,7 +16,7 @@ MUTED: Final = "--bs-secondary-color"
 
 _ORANGE: Final = "--usage-ondemand"
 # More of them would be written over each other; the axis names them all.
-_MONTHS_NAMED: Final = 3
+_PERIODS_NAMED: Final = 3
 _ROOM_ABOVE: Final = Decimal("1.2")
 # A limit further above the line would flatten it.
 _LIMIT_SHOWN_UP_TO: Final = 5
@@ -29,7 +29,7 @@ def at(instant: datetime) -> str:
 
 def top_of(figures: Figures) -> float:
     """Return how many dollars the axis goes up to."""
-    totals = [total for of_month in figures.running_totals for _, total in of_month.points]
+    totals = [total for of_period in figures.running_totals for _, total in of_period.points]
     most, limit = max(totals, default=Decimal(0)), figures.account.terms.limit
     with exact():
         if limit is not None and limit <= most * _LIMIT_SHOWN_UP_TO:
@@ -43,17 +43,17 @@ def running_totals(
     """Return the line of the running total, which starts anew with each period, and the limit's."""
     x: list[str | None] = []
     y: list[float | None] = []
-    for number, of_month in enumerate(figures.running_totals):
+    for number, of_period in enumerate(figures.running_totals):
         if number:
             x.append(None)
             y.append(None)
-            day, start = local_day(of_month.period.start, zone), at(of_month.period.start)
+            day, start = local_day(of_period.period.start, zone), at(of_period.period.start)
             shapes.append(_down(start, UPPER[0], UPPER[1], "--usage-control"))
             text = f" {day.day} {day:%b}: starts at $0"
-            if len(figures.running_totals) <= _MONTHS_NAMED:
+            if len(figures.running_totals) <= _PERIODS_NAMED:
                 notes.append(note(start, 1, text, side="left"))
-        x += [at(instant) for instant, _ in of_month.points]
-        y += [float(total) for _, total in of_month.points]
+        x += [at(instant) for instant, _ in of_period.points]
+        y += [float(total) for _, total in of_period.points]
     limit = figures.account.terms.limit
     if limit is not None and limit <= top_of(figures):
         ends = {"x0": 0, "x1": 1, "y0": float(limit), "y1": float(limit)}

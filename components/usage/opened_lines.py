@@ -9,7 +9,8 @@ from dash.development.base_component import Component
 from components import formats
 from components.scope_words import SCOPE_WORDS
 from components.usage import reasons
-from data.answers.detail import Detail, Part
+from data.answers.detail import Detail
+from data.rules.execution import Charge
 from data.rules.labels import UNFINISHED, type_label, workflow_label
 from data.rules.shown import named, shown
 from settings import Settings
@@ -48,33 +49,35 @@ def _cost(detail: Detail) -> Iterator[Component]:
     if row.status in UNFINISHED:
         yield html.P(f"Still {row.status}: this is what it cost so far.")
     tokens = _tokens(row.tokens, row.sent, row.received)
-    total = _named("Total", tokens if len(detail.parts) != 1 or not detail.parts[0].tokens else "")
-    lines = [(_line(detail, part), _dollars(part)) for part in detail.parts]
+    total = _named(
+        "Total", tokens if len(detail.charges) != 1 or not detail.charges[0].tokens else ""
+    )
+    lines = [(_line(detail, charge), _dollars(charge)) for charge in detail.charges]
     yield _table(lines, last=(total, formats.exact_dollars(row.cost)))
 
 
-def _line(detail: Detail, part: Part) -> Component:
-    if part.model is None:
-        return html.Span(_rest(detail, part))
-    tokens = _tokens(part.tokens, part.sent, part.received)
-    tools = f"of which {formats.exact_dollars(part.tools)} tools" if part.tools else ""
-    return _named(named(part.model), " · ".join(filter(None, (tokens, tools))))
+def _line(detail: Detail, charge: Charge) -> Component:
+    if charge.model is None:
+        return html.Span(_rest(detail, charge))
+    tokens = _tokens(charge.tokens, charge.sent, charge.received)
+    tools = f"of which {formats.exact_dollars(charge.tools)} tools" if charge.tools else ""
+    return _named(named(charge.model), " · ".join(filter(None, (tokens, tools))))
 
 
-def _rest(detail: Detail, rest: Part) -> str:
+def _rest(detail: Detail, rest: Charge) -> str:
     """Name what no model accounts for; base charge and tools only where it can be nothing else."""
-    models = [part for part in detail.parts if part.model is not None]
+    models = [charge for charge in detail.charges if charge.model is not None]
     if rest.cost is not None and rest.cost < 0:
         return "Models add up to more than the recorded total"
-    if any(part.cost is None for part in models):
+    if any(charge.cost is None for charge in models):
         return "Everything else"
     if not models and (detail.execution.models or detail.execution.tokens != 0):
         return "Not broken down by model"
     return "Base charge and tools"
 
 
-def _dollars(part: Part) -> str:
-    return formats.UNKNOWN if part.cost is None else formats.exact_dollars(part.cost)
+def _dollars(charge: Charge) -> str:
+    return formats.UNKNOWN if charge.cost is None else formats.exact_dollars(charge.cost)
 
 
 def _tokens(total: int | None, sent: int | None, received: int | None) -> str:

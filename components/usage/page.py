@@ -19,6 +19,7 @@ from components.usage import (
     empty,
     export_button,
     export_menu,
+    figures_band,
     filter_bar,
     header,
     notice,
@@ -26,7 +27,6 @@ from components.usage import (
     pager,
     toolbar,
 )
-from components.usage import figures as figures_band
 from components.usage import table as usage_table
 from components.usage.answer import answer
 from components.usage.state import asked_by, framed, pinned_by, search_of, stored, subject

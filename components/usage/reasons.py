@@ -80,8 +80,8 @@ def of_hidden_crossings(view: View, rows: Sequence[Execution]) -> dict[int, str]
     return said
 
 
-def of_month_starts(view: View, rows: Sequence[Execution]) -> dict[int, str]:
-    """Return, by place, what to say under the first row of a month that follows another."""
+def of_period_starts(view: View, rows: Sequence[Execution]) -> dict[int, str]:
+    """Return, by place, what to say under the first row of a period that follows another."""
     periods = [view.page.account.terms.period_at(row.started_at) for row in rows]
     days = [local_day(period.start, view.zone) for period in periods]
     return {

@@ -132,7 +132,7 @@ def show(view: View) -> dict[str, Any]:
 
 def _notes(view: View, rows: list[Execution]) -> dict[int, tuple[str, str]]:
     """Return the second lines of rows: by place, the sheet's variable for it and the text."""
-    starts = reasons.of_month_starts(view, rows)
+    starts = reasons.of_period_starts(view, rows)
     hidden = reasons.of_hidden_crossings(view, rows)
     notes = {}
     for place, row in enumerate(rows):

@@ -1,7 +1,7 @@
 """Where an account crossed its limit, found in one snapshot by sums over ever shorter spans."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import islice
 from typing import Final
@@ -25,7 +25,7 @@ _REMEMBERED: Final = 10_000
 
 
 class Crossings:
-    """Finds the Crossings of accounts in billing periods of ``zone``.
+    """Finds the Crossings of accounts in billing periods, which it cuts into days of ``zone``.
 
     It remembers the short span that held each one and sums that first, with what comes before it.
     Those sums are of the snapshot, so a span that no longer holds the Crossing is seen as such.
@@ -33,39 +33,37 @@ class Crossings:
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
-        self._seen: dict[tuple[tuple[str, ...], BillingPeriod], Span] = {}
+        self._seen: dict[tuple[tuple[str, ...], datetime, datetime], Span] = {}
 
     def of(
         self, totals: Totals, account: Account, periods: Iterable[BillingPeriod]
     ) -> dict[BillingPeriod, Crossing]:
         """Return the Crossings of those of ``periods`` in which the account has one."""
-        limit = account.terms.limit
-        if limit is None:
-            return {}
-        narrow = self._narrowed(totals, account, limit, periods)
+        limited = {period: period.limit for period in periods if period.limit is not None}
+        narrow = self._narrowed(totals, account, limited)
         if len(self._seen) > _REMEMBERED:
             self._seen.clear()
         crossings = {}
         for period, (span, before) in narrow.items():
-            self._seen[account.workspace_ids, period] = span
+            self._seen[account.workspace_ids, period.start, period.end] = span
             rows = costs_in(totals.snapshot, account.workspace_ids, span)
-            passed = first_above([row.cost for row in rows], before, limit)
+            passed = first_above([row.cost for row in rows], before, limited[period])
             if passed is None:
                 raise AssertionError("a span passes the limit that its executions do not pass")
             place, before_it, after_it = passed
             position = rows[place].position
-            crossings[period] = Crossing(period, position, limit, before_it, after_it)
+            crossings[period] = Crossing(period, position, before_it, after_it)
         return crossings
 
     def _narrowed(
-        self, totals: Totals, account: Account, limit: Decimal, periods: Iterable[BillingPeriod]
+        self, totals: Totals, account: Account, limited: Mapping[BillingPeriod, Decimal]
     ) -> dict[BillingPeriod, tuple[Span, Decimal]]:
         """Find a short span in which each period's total passes the limit, and the total before."""
         narrow = {}
-        before = dict.fromkeys(periods, ZERO)
+        before = dict.fromkeys(limited, ZERO)
         spans: dict[BillingPeriod, list[Span]] = {}
         for period in before:
-            seen = self._seen.get((account.workspace_ids, period))
+            seen = self._seen.get((account.workspace_ids, period.start, period.end))
             # Of many most have none, and need no look at their days.
             if seen:
                 spans[period] = _up_to(seen, period)
@@ -75,7 +73,7 @@ class Crossings:
         while spans:
             finer = {}
             for period, (costs, executions) in _sums(totals, account, spans).items():
-                passed = first_above(costs, before[period], limit)
+                passed = first_above(costs, before[period], limited[period])
                 if passed is not None:
                     place, before[period], _ = passed
                     span = spans[period][place]

@@ -6,48 +6,29 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Self
 
-from sqlalchemy import case, select, true
-
 from data.answers.crossings import Crossings
-from data.platform.rows import costs_in, read_executions, select_executions, whole
-from data.platform.selection import Selection, between
+from data.platform.opened import charges_of, end_of, execution_named
+from data.platform.rows import costs_in
 from data.platform.snapshot import Snapshot
 from data.platform.terms import Account
 from data.question.filters import is_text
 from data.rules.allowance import Crossing, label
 from data.rules.billing import BillingPeriod
-from data.rules.calendar import EVER, Span
+from data.rules.calendar import Span
 from data.rules.errors import NotFoundError
-from data.rules.execution import Execution
+from data.rules.execution import Charge, Execution
 from data.rules.money import ZERO, exact, trimmed
 from data.rules.position import Position
 from data.sums.totals import Totals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_MILLISECOND: Final = timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A line of an execution's cost, in dollars; ``tools`` are within ``cost``.
-
-    ``model`` is None for what no model accounts for: base charge and tools. That is the rest up to
-    the total, and so less than nothing where the models' parts add up to more than it.
-    """
-
-    model: str | None
-    cost: Decimal | None
-    tools: Decimal | None = None
-    tokens: int | None = None
-    sent: int | None = None
-    received: int | None = None
 
 
 @dataclass(frozen=True)
 class Detail:
     """Everything known of one execution.
 
-    ``parts`` add up to its cost to the last digit, an unknown part as 0; there are none where the
+    ``charges`` add up to its cost to the last digit, an unknown one as 0; there are none where the
     cost is unknown. ``crossing`` is that of its billing period. ``before`` and ``after`` are the
     account's running total around it, None for viewers to whom they would tell of other people's
     workspaces.
@@ -58,7 +39,7 @@ class Detail:
     period: BillingPeriod
     ended_at: datetime | None
     duration_ms: int | None
-    parts: Sequence[Part]
+    charges: Sequence[Charge]
     crossing: Crossing | None
     before: Decimal | None
     after: Decimal | None
@@ -87,7 +68,7 @@ class Detail:
         ``tells_totals`` says whether the viewer may know the running total. Raises NotFoundError.
         """
         snapshot = totals.snapshot
-        read = _read(snapshot, account.workspace.id, row_id) if is_text(row_id) else None
+        read = execution_named(snapshot, account.workspace.id, row_id) if is_text(row_id) else None
         if read is None:
             raise NotFoundError(
                 "There is no such execution in this workspace. Check its id; the platform may "
@@ -98,7 +79,7 @@ class Detail:
         period = account.terms.period_at(position.started_at)
         crossing = crossings.of(totals, account, [period]).get(period)
         row = read._replace(label=label(position, read.cost, [crossing] if crossing else []))
-        ended_at, duration_ms = _ran(snapshot, row)
+        ended_at, duration_ms = end_of(snapshot, row)
         before = after = None
         if tells_totals:
             before = _spent_before(totals, account, period, position)
@@ -110,53 +91,20 @@ class Detail:
             period=period,
             ended_at=ended_at,
             duration_ms=duration_ms,
-            parts=_parts(snapshot, row),
+            charges=_charges(snapshot, row),
             crossing=crossing,
             before=before,
             after=after,
         )
 
 
-def _read(snapshot: Snapshot, workspace_id: str, row_id: str) -> Execution | None:
-    selection = Selection(snapshot.executions, workspace_id, EVER)
-    statement = select_executions(selection, both_ways=True)
-    rows = snapshot.connection.execute(statement.where(snapshot.executions.id == row_id))
-    return next(read_executions(rows), None)
-
-
-def _ran(snapshot: Snapshot, row: Execution) -> tuple[datetime | None, int | None]:
-    """Return when it ended, and the milliseconds that the platform wrote, else those till then."""
-    executions = snapshot.executions
-    # An end such as infinity is none.
-    ended_at = case((between(executions.ended_at, EVER), executions.ended_at))
-    ended, written = snapshot.connection.execute(
-        select(ended_at, executions.duration_ms).where(executions.id == row.id)
-    ).one()
-    if written is None and ended is not None:
-        written = (ended - row.started_at) // _MILLISECOND
-    return ended, None if written is None or written < 0 else written
-
-
-def _parts(snapshot: Snapshot, row: Execution) -> list[Part]:
+def _charges(snapshot: Snapshot, row: Execution) -> list[Charge]:
     if row.cost is None:
         return []
-    executions = snapshot.executions
-    charges = executions.charges
-    found = snapshot.connection.execute(
-        select(*charges.c)
-        .select_from(executions.rows.join(charges, true()))
-        .where(executions.id == row.id)
-        .order_by(charges.c.place)
-    )
-    parts = [
-        Part(
-            line.model, line.cost, line.tools, *map(whole, (line.tokens, line.sent, line.received))
-        )
-        for line in found
-    ]
+    charges = charges_of(snapshot, row)
     with exact():
-        rest = trimmed(row.cost - sum((part.cost or ZERO for part in parts), ZERO))
-    return [*parts, Part(None, rest)] if rest else parts
+        rest = trimmed(row.cost - sum((charge.cost or ZERO for charge in charges), ZERO))
+    return [*charges, Charge(None, rest)] if rest else charges
 
 
 def _spent_before(

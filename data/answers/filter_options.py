@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from sqlalchemy import func, select
-
-from data.platform.selection import Selection
+from data.platform.words import newest_words, workflows_of
 from data.question.filters import LENGTH_AT_MOST
 from data.question.query import UsageQuery
-from data.rules.shown import READ_AT_MOST
-from data.sums.rollup import tables
-from data.sums.sources import OF_GROUPS, Source, spans_by_source
+from data.sums.groups import folded_models
 from data.sums.totals import Totals
 
 # To look through all executions of a window would take longer than to list them.
@@ -39,56 +35,16 @@ class FilterOptions:
 
 def filter_options_of(totals: Totals, query: UsageQuery) -> FilterOptions:
     """Return what the window of ``query`` can be filtered by."""
-    connection, executions = totals.snapshot.connection, totals.snapshot.executions
-    seen = connection.execute(
-        select(
-            func.left(executions.trigger, _READ).label("trigger"),
-            func.left(executions.status, _READ).label("status"),
-            executions.models_cut(_READ).label("models"),
-        )
-        .where(Selection(executions, query.workspace_id, query.window).condition)
-        .order_by(executions.started_at.desc())
-        .limit(_LOOKED_THROUGH)
-    ).all()
-    workflows = executions.workflows
-    name = func.left(workflows.c.name, READ_AT_MOST + 1).label("name")
-    named = connection.execute(
-        select(workflows.c.id, name)
-        .where(
-            workflows.c.workspace_id == query.workspace_id,
-            func.length(workflows.c.id) <= LENGTH_AT_MOST,
-        )
-        .order_by(name, workflows.c.id)
-        .limit(_WORKFLOWS_AT_MOST)
-    )
+    snapshot, workspace_id = totals.snapshot, query.workspace_id
+    models = folded_models(totals, workspace_id, query.window)
+    seen = newest_words(snapshot, workspace_id, query.window, _LOOKED_THROUGH, _READ)
     filters = query.filters
     return FilterOptions(
-        workflows={row.id: row.name for row in named},
-        models=_listed(*(row.models for row in seen), _folded_models(totals, query), filters.model),
-        triggers=_listed([row.trigger for row in seen], filters.trigger),
-        statuses=_listed([row.status for row in seen], filters.status),
+        workflows=workflows_of(snapshot, workspace_id, _WORKFLOWS_AT_MOST, LENGTH_AT_MOST),
+        models=_listed(seen.models, models, filters.model),
+        triggers=_listed(seen.triggers, filters.trigger),
+        statuses=_listed(seen.statuses, filters.status),
     )
-
-
-def _folded_models(totals: Totals, query: UsageQuery) -> Sequence[str]:
-    """Return the models that the rollup knows of the window, all but those of its ragged ends."""
-    table = tables.by_model
-    sources = spans_by_source([query.window], rollup=totals.rollup, sources=OF_GROUPS)
-    for span in sources.get(Source.QUARTERS, []):
-        found = totals.snapshot.connection.execute(
-            select(table.c.name)
-            .where(
-                table.c.workspace_id == query.workspace_id,
-                table.c.start >= span.start,
-                table.c.start < span.end,
-                table.c.name != "",
-                # A longer one was cut there: it is no name of a model's.
-                func.length(table.c.name) < LENGTH_AT_MOST,
-            )
-            .group_by(table.c.name)
-        )
-        return found.scalars().all()
-    return []
 
 
 def _listed(*words: Sequence[str]) -> list[str]:

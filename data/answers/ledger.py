@@ -25,7 +25,7 @@ from data.platform.terms import Account, account_of
 from data.question.cursor import Direction
 from data.question.file_options import STANDARD, FileOptions
 from data.question.query import Split, UsageQuery
-from data.rules.allowance import labelled
+from data.rules.allowance import with_labels
 from data.rules.billing import LimitScope
 from data.rules.labels import rfc3339
 from data.rules.shown import quoted
@@ -154,7 +154,7 @@ class Ledger:
                     min(total, ROW_LIMIT),
                 )
                 read = read_executions(rows)
-                told = labelled(read, selection.crossings) if labels else read
+                told = with_labels(read, selection.crossings) if labels else read
                 yield Export(account, told, total)
 
     def _account(self, opened: Snapshot, viewer: Viewer, workspace_id: str) -> Account:
@@ -192,4 +192,4 @@ class Ledger:
 
     def _tells_totals(self, viewer: Viewer, account: Account) -> bool:
         """Tell whether the running total may be told: it can speak of other workspaces too."""
-        return self._scope is LimitScope.WORKSPACE or viewer.user_id == account.payer_id
+        return self._scope == LimitScope.WORKSPACE or viewer.user_id == account.payer_id

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, literal
-
-from data.platform.connection import row_within
+from data.platform.counts import count_selected, count_within, has_newer, has_older
 from data.platform.rows import count_tied
-from data.platform.selection import Selection, newer_than, older_than
+from data.platform.selection import Selection
 from data.question.cursor import Cursor, Direction
 from data.question.query import UsageQuery
 from data.rules.calendar import Span
@@ -40,8 +38,7 @@ def count_of(totals: Totals, selection: Selection) -> int:
     """Count the executions of a window, however long that takes."""
     if not selection.filters:
         return _summed(totals, selection, None)[0]
-    counted: int = totals.snapshot.connection.execute(selection.select(func.count())).scalar_one()
-    return counted
+    return count_selected(totals.snapshot, selection)
 
 
 def page_counts_of(
@@ -60,9 +57,8 @@ def page_counts_of(
     else:
         total = newer = None
         first, last = _ends(rows, position, query.direction)
-        executions = selection.executions
-        before = first is not None and _exists(totals, selection, newer_than(executions, first))
-        behind = last is not None and _exists(totals, selection, older_than(executions, last))
+        before = has_newer(totals.snapshot, selection, first)
+        behind = has_older(totals.snapshot, selection, last)
     return PageCounts(
         total,
         newer,
@@ -83,16 +79,10 @@ def _counted(
     if not selection.filters:
         total, newer = _summed(totals, selection, first)
     else:
-        counting = func.count()
-        before = counting.filter(newer_than(selection.executions, first)) if first else literal(0)
-        row = row_within(
-            totals.snapshot.connection,
-            _COUNTED_WITHIN_SECONDS,
-            selection.select(counting.label("total"), before.label("newer")),
-        )
-        if row is None:
+        found = count_within(totals.snapshot, selection, first, _COUNTED_WITHIN_SECONDS)
+        if found is None:
             return None
-        total, newer = row.total, row.newer
+        total, newer = found
     if not rows and position and query.direction is Direction.OLDER:
         newer = total
     return total, newer
@@ -122,11 +112,6 @@ def _ends(
     if direction is Direction.OLDER:
         return Position(position.started_at, ""), None
     return None, Position(position.started_at + _MICROSECOND, "")
-
-
-def _exists(totals: Totals, selection: Selection, beyond: ColumnElement[bool]) -> bool:
-    found = totals.snapshot.connection.execute(selection.select(literal(1)).where(beyond).limit(1))
-    return found.one_or_none() is not None
 
 
 def _next_cursor(query: UsageQuery, rows: Sequence[Execution], position: Position | None) -> Cursor:

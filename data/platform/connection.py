@@ -32,7 +32,7 @@ _LAST_PORT: Final = 65535
 _POOL_WAIT_SECONDS: Final = 5
 
 # A database that is stopped, or behind a network that is gone, closes no connection. What a file
-# waits in three lines, the question whether a connection lives, a new connection and its first
+# waits in three queues, the question whether a connection lives, a new connection and its first
 # statement are 15 s together; any other statement is less.
 _CONNECT_SECONDS: Final = 5
 _CONNECT_SECONDS_AT_LEAST: Final = 2  # libpq takes no less

@@ -5,7 +5,7 @@ told here. What a column is, is an expression: PostgreSQL sees no subquery, and 
 question had been written for the revision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -73,7 +73,9 @@ class Executions(Counted):
     ``place`` is the id as ledger order compares it. ``models`` are names, dearest first; ``sent``
     and ``received`` are tokens. ``charges`` joins rows of what is known of each model, whatever its
     name: ``place`` (dearest first), ``model``, ``cost`` and ``tools`` (dollars), ``tokens``,
-    ``sent``, ``received``. ``workflows`` has ``id``, ``workspace_id`` and ``name``.
+    ``sent``, ``received``. ``workflows`` has ``id``, ``workspace_id`` and ``name``. ``models_cut``
+    gives ``models``, each cut to so many characters; ``uses_any`` the condition that one of them is
+    among some names, without reading their costs.
     """
 
     id: ColumnElement[str]
@@ -87,14 +89,8 @@ class Executions(Counted):
     received: ColumnElement[Decimal | None]
     charges: FromClause
     workflows: FromClause
-
-    def models_cut(self, most: int) -> ColumnElement[list[str]]:
-        """Return ``models``, each cut to ``most`` characters."""
-        return _models_cut(most)
-
-    def uses_any(self, names: Sequence[str]) -> ColumnElement[bool]:
-        """Return the condition that one of ``models`` is among ``names``, without their costs."""
-        return _uses_any(names)
+    models_cut: Callable[[int], ColumnElement[list[str]]]
+    uses_any: Callable[[Sequence[str]], ColumnElement[bool]]
 
 
 @cache
@@ -122,6 +118,8 @@ def executions_of(revision: Revision) -> Executions:
         )
         .lateral("line"),
         workflows=schema.workflow,
+        models_cut=_models_cut,
+        uses_any=_uses_any,
     )
 
 

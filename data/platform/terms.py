@@ -67,7 +67,7 @@ def account_of(
         Workspace(row.id, row.name),
         row.billed_account_user_id,
         Terms(limit, zone),
-        tuple(row.covered) if scope is LimitScope.ACCOUNT else (row.id,),
+        tuple(row.covered) if scope == LimitScope.ACCOUNT else (row.id,),
         row.as_of,
     )
 

@@ -28,9 +28,15 @@ class Crossing:
 
     period: BillingPeriod
     position: Position
-    limit: Decimal
     before: Decimal
     after: Decimal
+
+    @property
+    def limit(self) -> Decimal:
+        """The limit that was passed: that of the period, which has one."""
+        if self.period.limit is None:
+            raise LookupError("nothing is passed where no limit is set")
+        return self.period.limit
 
     @property
     def over(self) -> Decimal:
@@ -88,8 +94,8 @@ def classify(rows: pd.DataFrame, crossings: Iterable[Crossing]) -> pd.DataFrame:
             rows["started_at"], rows["id"], rows["cost"], strict=True
         )
     ]
-    labelled = pd.DataFrame(labels, index=rows.index, columns=["type", "on_demand"], dtype=object)
-    return pd.concat([rows, labelled], axis="columns")
+    told = pd.DataFrame(labels, index=rows.index, columns=["type", "on_demand"], dtype=object)
+    return pd.concat([rows, told], axis="columns")
 
 
 def label(position: Position, cost: Decimal | None, crossings: Sequence[Crossing]) -> Label:
@@ -100,7 +106,7 @@ def label(position: Position, cost: Decimal | None, crossings: Sequence[Crossing
     return Label(UsageType.ON_DEMAND, crossing.over if position == crossing.position else cost)
 
 
-def labelled(rows: Iterable[Execution], crossings: Sequence[Crossing]) -> Iterator[Execution]:
+def with_labels(rows: Iterable[Execution], crossings: Sequence[Crossing]) -> Iterator[Execution]:
     """Label executions as they come; ``crossings`` as for ``classify``."""
     for row in rows:
         position = Position(row.started_at, row.id)

@@ -67,7 +67,7 @@ class Month(Span):
     first: date
 
 
-T = TypeVar("T", bound=Span)
+_T = TypeVar("_T", bound=Span)
 
 # What any window can show: a day more than FIRST_DAY to LAST_DAY at both ends, for the time zones.
 EVER: Final = Span(datetime(1969, 12, 31, tzinfo=UTC), datetime(9999, 1, 3, tzinfo=UTC))
@@ -132,8 +132,8 @@ def days_of(period: Span, zone: tzinfo) -> list[Span]:
 
 
 def spans_between(
-    first: datetime | None, last: datetime | None, span_at: Callable[[datetime], T]
-) -> list[T]:
+    first: datetime | None, last: datetime | None, span_at: Callable[[datetime], _T]
+) -> list[_T]:
     """Return the spans, each by ``span_at``, from that of ``first`` to that of ``last``.
 
     There are none where an end is None.

@@ -1,4 +1,4 @@
-"""One execution, from the statement that reads it to page, API and file."""
+"""One execution, from the statement that reads it to page, API and file; and its charges."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -52,3 +52,19 @@ class Execution(NamedTuple):
         if self.label is None:
             raise LookupError("this execution was read without its Type")
         return self.label
+
+
+class Charge(NamedTuple):
+    """A line of an execution's cost, in dollars; ``tools`` are within ``cost``.
+
+    ``model`` is None for what no model accounts for: base charge and tools. That is the rest up to
+    the total, and so less than nothing where the models' charges add up to more than it. ``sent``
+    and ``received`` are tokens.
+    """
+
+    model: str | None
+    cost: Decimal | None
+    tools: Decimal | None = None
+    tokens: int | None = None
+    sent: int | None = None
+    received: int | None = None

@@ -1,4 +1,4 @@
-"""A window in pieces: the steps it is drawn in.
+"""The steps in which a window is drawn.
 
 Standard library only, like the rules of time that it follows.
 """

@@ -24,11 +24,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.platform.executions import Counted
 from data.platform.selection import Selection
-from data.question.filters import DELETED
+from data.question.filters import DELETED, LENGTH_AT_MOST
 from data.question.query import Split
 from data.rules.calendar import Span
 from data.rules.labels import BASE_AND_TOOLS, DELETED_WORKFLOW, OTHER, told_apart
 from data.rules.money import ZERO, exact, trimmed
+from data.sums.measures import added_by
 from data.sums.places import by_place, instants
 from data.sums.rollup import tables
 from data.sums.sources import OF_GROUPS, Source, spans_by_source
@@ -141,7 +142,7 @@ def _read(counted: Counted, split: Split, sign: ColumnElement[int], source: Any)
     """Select what each row of ``source``, which holds ``counted``, costs."""
     at = counted.started_at.label("at")
     if split is Split.WORKFLOW:
-        amount: ColumnElement[Any] = func.coalesce(counted.cost, ZERO)
+        amount = added_by(counted)["cost"]
         name: ColumnElement[Any] = func.coalesce(counted.workflow_id, "").label("name")
         return select(at, name, (sign * amount).label("amount")).select_from(source)
     of_model = counted.shares
@@ -164,3 +165,24 @@ def _names(totals: Totals, keys: Sequence[str], split: Split) -> dict[str, str]:
         select(workflows.c.id, workflows.c.name).where(workflows.c.id == wanted)
     )
     return {row.id: row.name for row in rows}
+
+
+def folded_models(totals: Totals, workspace_id: str, window: Span) -> Sequence[str]:
+    """Return the models that the rollup knows of a window, all but those of its ragged ends."""
+    table = tables.by_model
+    sources = spans_by_source([window], rollup=totals.rollup, sources=OF_GROUPS)
+    for span in sources.get(Source.QUARTERS, []):
+        found = totals.snapshot.connection.execute(
+            select(table.c.name)
+            .where(
+                table.c.workspace_id == workspace_id,
+                table.c.start >= span.start,
+                table.c.start < span.end,
+                table.c.name != "",
+                # A longer one was cut there: it is no name of a model's.
+                func.length(table.c.name) < LENGTH_AT_MOST,
+            )
+            .group_by(table.c.name)
+        )
+        return found.scalars().all()
+    return []

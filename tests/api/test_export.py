@@ -335,13 +335,13 @@ def test_a_wrong_choice_is_refused_by_its_name(
     "path", ["billing/usage", "billing/usage/summary", "billing/workspaces", "billing/usage/export"]
 )
 @pytest.mark.parametrize(
-    "choice", [{"columns": "standard"}, {"separator": "tab"}, {"decimal": "point"}]
+    "options", [{"columns": "standard"}, {"separator": "tab"}, {"decimal": "point"}]
 )
 def test_only_a_file_can_be_written_differently(
-    platform: Platform, api: Api, path: str, choice: dict[str, str]
+    platform: Platform, api: Api, path: str, options: dict[str, str]
 ) -> None:
     platform.account()
-    params = choice if path.endswith("workspaces") else {"workspaceId": WORKSPACE, **choice}
+    params = options if path.endswith("workspaces") else {"workspaceId": WORKSPACE, **options}
     if path.endswith("export"):
         assert api.get(path, params).status_code == 200
     else:

@@ -92,13 +92,13 @@ def in_numbers(sums: dict[str, Any]) -> dict[str, Any]:
 def test_the_hash_is_that_of_the_bytes_that_the_same_question_gives(
     api: Api, columns: str, separator: str, decimal: str
 ) -> None:
-    choice = {"columns": columns, "separator": separator, "decimal": decimal}
-    told = api.json(MANIFEST, WINDOW | choice)
-    sent = api.get(EXPORT, WINDOW | choice).data
+    options = {"columns": columns, "separator": separator, "decimal": decimal}
+    told = api.json(MANIFEST, WINDOW | options)
+    sent = api.get(EXPORT, WINDOW | options).data
     assert told["sha256"] == hashlib.sha256(sent).hexdigest()
     assert told["bytes"] == len(sent)
-    assert {name: told[name] for name in choice} == choice
-    assert told["file_name"] in api.get(EXPORT, WINDOW | choice).headers["Content-Disposition"]
+    assert {name: told[name] for name in options} == options
+    assert told["file_name"] in api.get(EXPORT, WINDOW | options).headers["Content-Disposition"]
     if columns == "extended":
         mark = "," if decimal == "comma" else "."
         added = add_up(sent, DELIMITERS[separator], mark)
@@ -134,15 +134,15 @@ def test_the_sums_are_those_of_the_summary_where_the_file_holds_the_window(api: 
 
 
 @pytest.mark.usefixtures("ledger_of_october")
-@pytest.mark.parametrize("choice", [{}, {"columns": "extended", "separator": "semicolon"}])
+@pytest.mark.parametrize("options", [{}, {"columns": "extended", "separator": "semicolon"}])
 def test_the_archive_holds_the_same_file_and_the_same_manifest(
-    api: Api, choice: dict[str, str]
+    api: Api, options: dict[str, str]
 ) -> None:
-    files, answer = archived(api, WINDOW | choice)
-    told = api.json(MANIFEST, WINDOW | choice)
+    files, answer = archived(api, WINDOW | options)
+    told = api.json(MANIFEST, WINDOW | options)
     name = told["file_name"]
     assert list(files) == [name, name.replace(".csv", ".manifest.json")]
-    assert files[name] == api.get(EXPORT, WINDOW | choice).data
+    assert files[name] == api.get(EXPORT, WINDOW | options).data
     beside = json.loads(files[name.replace(".csv", ".manifest.json")])
     assert beside | {"as_of": None} == told | {"as_of": None}
     assert list(beside) == list(told)

@@ -117,7 +117,7 @@ def _history(random: Random) -> Iterator[Run]:
         )
 
 
-@pytest.fixture(scope="module", params=["account", "workspace"])
+@pytest.fixture(scope="module", params=list(LimitScope))
 def scope(request: pytest.FixtureRequest) -> LimitScope:
     chosen: LimitScope = request.param
     return chosen
@@ -317,7 +317,7 @@ def test_the_summary_is_the_sum_of_all_pages_and_tells_the_period_as_plain_sql_d
 def test_the_books_hold_what_the_comparisons_are_about(books: Platform) -> None:
     """Included and on-demand rows, unknown costs, ties, several months; else nothing is shown."""
     ever = {"from": "2020-01-01T00:00:00Z", "to": "2040-01-01T00:00:00Z"}
-    for scope in ("account", "workspace"):
+    for scope in LimitScope:
         rows = plain(books, PLAIN_ROWS, ever, scope)
         assert {row.type for row in rows} == {"included", "on_demand"}
         assert len({row.month for row in rows}) >= 3

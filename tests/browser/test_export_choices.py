@@ -1,4 +1,4 @@
-"""The menu beside Export CSV: every choice by mouse and by keyboard, the file that it leads to."""
+"""The menu beside Export CSV: every options by mouse and by keyboard, the file that it leads to."""
 
 import csv
 import hashlib
@@ -57,9 +57,9 @@ def saved(tab: Tab, button: str = "#usage-export") -> tuple[str, bytes]:
     return event.value.suggested_filename, Path(event.value.path()).read_bytes()
 
 
-def by_api(tab: Tab, workspace_id: str, seen: Seen, **choice: str) -> bytes:
+def by_api(tab: Tab, workspace_id: str, seen: Seen, **options: str) -> bytes:
     """Return the file of the window on the screen as the API gives it."""
-    params = {"workspaceId": workspace_id, "from": seen.start, "to": seen.end, **choice}
+    params = {"workspaceId": workspace_id, "from": seen.start, "to": seen.end, **options}
     url = f"{tab.site.url}api/billing/usage/export?{urlencode(params)}"
     return tab.page.context.request.get(url).body()
 
@@ -81,8 +81,8 @@ def test_every_choice_of_columns_and_format_is_the_file_that_the_api_gives(tab: 
             choose(tab, columns, form)
             name, content = saved(tab)
             assert re.fullmatch(r"usage-ws_support-[0-9-]{10}\.csv", name)
-            choice = {"columns": columns.lower(), "separator": separator, "decimal": decimal}
-            assert content == by_api(tab, SUPPORT, seen, **choice)
+            options = {"columns": columns.lower(), "separator": separator, "decimal": decimal}
+            assert content == by_api(tab, SUPPORT, seen, **options)
             text = content.decode("utf-8-sig")
             rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
             mark = "," if decimal == "comma" else "."

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Route
 
 from data.answers.figures import Figures
+from data.answers.filter_options import FilterOptions
 from data.answers.ledger import Ledger
 from data.platform.access import Viewer
 from data.question.filters import Filters
@@ -384,14 +385,14 @@ def test_figures_that_do_not_come_are_told_and_hidden_while_the_table_stays(
     tab_on: Callable[..., Tab],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(*_given: Any, **_more: Any) -> Figures:
+    def refuse(*_given: Any, **_more: Any) -> tuple[Figures, FilterOptions]:
         raise UnavailableError("The database took too long to answer. Try again in a moment.")
 
     with served(big_ledger) as site, monkeypatch.context() as patch:
         tab = tab_on(site)
         tab.open(FINANCE, {"preset": "30d"})
         agree(tab, FINANCE, lambda _: True)
-        patch.setattr(site.ledger, "figures", refuse)
+        patch.setattr(site.ledger, "figures_shown", refuse)
         tab.page.click("#usage-preset-7d")
         tab.until(lambda seen: seen.figures_trouble != "")
         seen = tab.shows(FINANCE, lambda seen: seen.pressed == ["usage-preset-7d"])

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from data.answers.detail import Detail, Part
+from data.answers.detail import Detail
 from data.platform.access import Viewer
 from data.rules.billing import LimitScope
 from data.rules.errors import NotFoundError
+from data.rules.execution import Charge
 from data.rules.labels import UsageType
 from tests.support.platform import PAYER, VIEWER, WORKSPACE, Platform, Run, utc
 
@@ -31,8 +32,8 @@ def opened(
     return platform.ledger(zone, scope).execution(viewer, workspace_id, row_id)
 
 
-def lines(parts: Sequence[Part]) -> list[tuple[str | None, str | None]]:
-    return [(part.model, None if part.cost is None else format(part.cost, "f")) for part in parts]
+def lines(charges: Sequence[Charge]) -> list[tuple[str | None, str | None]]:
+    return [(each.model, None if each.cost is None else format(each.cost, "f")) for each in charges]
 
 
 LONG = "m" * 3000
@@ -98,9 +99,9 @@ def test_the_lines_add_up_to_the_cost_to_the_last_digit(
     platform.account(500)
     platform.runs([Run("one", NOON, cost)])
     detail = opened(platform, "one")
-    assert lines(detail.parts) == parts
+    assert lines(detail.charges) == parts
     with localcontext(prec=200):
-        added = sum((part.cost for part in detail.parts if part.cost), Decimal(0))
+        added = sum((part.cost for part in detail.charges if part.cost), Decimal(0))
         assert added == (detail.execution.cost or 0)
 
 
@@ -112,7 +113,7 @@ def test_a_line_tells_its_tokens_and_the_tools_within_it(platform: Platform) -> 
         "bare": {"total": 0.25, "toolCost": "?", "tokens": 8}}}"""
     platform.runs([Run("one", NOON, cost)])
     detail = opened(platform, "one")
-    assert [tuple(vars(part).values())[2:] for part in detail.parts] == [
+    assert [charge[2:] for charge in detail.charges] == [
         (Decimal("0.40"), 99, 7, 5),
         (None, 10, 10, None),
         (None, 8, None, None),

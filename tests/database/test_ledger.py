@@ -754,6 +754,24 @@ DEAR: Final = (
 )
 
 
+def test_what_one_callback_shows_is_of_one_snapshot(platform: Platform) -> None:
+    platform.account("30.5")
+    platform.runs(spaced(60, start=NOON))
+    ledger = platform.ledger()
+    begun: list[object] = []
+    event.listen(platform.reader, "begin", begun.append)
+    try:
+        query = UsageQuery(WORKSPACE, ALWAYS)
+        page, workspaces = ledger.page_shown(VIEWER, query)
+        assert (page.total, [each.id for each in workspaces]) == (60, [WORKSPACE])
+        assert len(begun) == 1
+        figures, options = ledger.figures_shown(VIEWER, query)
+        assert (figures.sums.executions, list(options.triggers)) == (60, ["api"])
+        assert len(begun) == 2
+    finally:
+        event.remove(platform.reader, "begin", begun.append)
+
+
 def in_state(page: Page) -> str:
     """Say which one state of the two every part of the page agrees with; empty where none."""
     rows = [row for row in rows_of(page) if row["id"].startswith("run-")]

@@ -140,6 +140,20 @@ BEGINNINGS: Final[dict[str, tuple[object, str]]] = {
 PHASES: Final = tuple(BEGINNINGS)[:-1]
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Let requests to end be heard, also where whoever runs the tests has them ignored (nohup)."""
+    defaults: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {each: signal.signal(each, handler) for each, handler in defaults.items()}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
     """Return a function that has something happen where a phase begins, once."""

@@ -84,6 +84,7 @@ def split(world: World, by: Split) -> None:
 ENDPOINTS: dict[str, Callable[[World], object]] = {
     "first page": lambda w: w.ledger().page(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "middle page": lambda w: w.ledger().page(VIEWER, middle(w, BUSY, w.calendar.month)),
+    "page as shown": lambda w: w.ledger().page_shown(VIEWER, UsageQuery(BUSY, w.calendar.month)),
     "last page": lambda w: w.ledger().page(VIEWER, last(w)),
     "sparse workspace": lambda w: w.ledger().page(VIEWER, UsageQuery(SPARSE, w.calendar.month)),
     "burst": lambda w: w.ledger().page(VIEWER, middle(w, BURST, w.calendar.month)),

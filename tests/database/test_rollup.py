@@ -24,7 +24,7 @@ from data.sums.rollup.trust import is_trusted
 from data.sums.totals import Totals
 from tests.support.costs import CURRENT, OLD
 from tests.support.platform import Platform, Run, first_page, ids, spaced, utc
-from tests.support.summing import ALL_TIME, answers, assert_agrees, splits
+from tests.support.summing import ALL_TIME, answers, assert_agrees, differences
 
 NOON: Final = utc("2026-10-10 12:00")
 TABLE: Final = "workflow_execution_logs"
@@ -401,7 +401,7 @@ def test_what_is_written_while_it_is_verified_is_not_called_wrong(rolled: Platfo
         rolled.runs([Run(f"past {day}", NOON), Run(f"future {day}", NOON + timedelta(days=9))])
         rolled.sql(f"UPDATE {TABLE} SET started_at = started_at + '1 minute', cost = '5'")
         with rolled.reader.connect() as connection:
-            assert splits(connection) == []
+            assert differences(connection) == []
 
     assert rollup.verify(rolled.url, write).wrong == 0
     assert_agrees(rolled)

@@ -33,7 +33,7 @@ def answers(
     return [dict(zip(sums, row, strict=True)) for row in zip(*sums.values(), strict=True)]
 
 
-def splits(connection: Connection) -> list[Any]:
+def differences(connection: Connection) -> list[Any]:
     """Return where a table of sums, with the changes, differs from the executions."""
     differing: list[Any] = []
     for table, (start, name) in FOLDED.items():
@@ -72,7 +72,7 @@ def assert_equal(
         workspaces = connection.execute(text("SELECT id FROM workspace")).scalars().all()
     found = answers(connection, spans, workspaces, rollup=True)
     assert found == answers(connection, spans, workspaces, rollup=False)
-    assert splits(connection) == []
+    assert differences(connection) == []
     [everything] = answers(connection, [ALL_TIME], workspaces, rollup=False)
     by_model = text(
         "SELECT coalesce(sum(cost), 0) FROM (SELECT workspace_id, cost FROM usage.by_model "

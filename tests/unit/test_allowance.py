@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.rules.allowance import Crossing, classify, first_above
-from data.rules.billing import Terms
+from data.rules.billing import BillingPeriod, Terms
 from data.rules.labels import UsageType
 from data.rules.position import Position
 from tests.support.platform import utc
 
 NOON = utc("2026-10-10 12:00")
-OCTOBER = Terms(Decimal(1), UTC).period_at(NOON)
 dollars = st.decimals(min_value=0, max_value=10**12 - 1, places=30)
+
+
+def october(limit: int) -> BillingPeriod:
+    return Terms(Decimal(limit), UTC).period_at(NOON)
 
 
 def costs(*amounts: str | int | Decimal) -> list[Decimal]:
@@ -32,7 +35,7 @@ def frame(rows: Sequence[tuple[datetime, str, str | None]]) -> pd.DataFrame:
     )
 
 
-def labelled(
+def labels_of(
     rows: Sequence[tuple[datetime, str, str | None]],
     crossings: Sequence[Crossing],
 ) -> list[tuple[UsageType, Decimal | None]]:
@@ -95,7 +98,7 @@ def test_the_place_found_is_that_of_a_plain_loop(
 
 
 def test_rows_before_the_crossing_are_included_it_is_split_and_all_after_is_on_demand() -> None:
-    crossing = Crossing(OCTOBER, Position(NOON, "c"), Decimal(10), Decimal("9.5"), Decimal("10.75"))
+    crossing = Crossing(october(10), Position(NOON, "c"), Decimal("9.5"), Decimal("10.75"))
     rows = [
         (NOON + timedelta(1), "d", "3"),
         (NOON, "d", "2"),
@@ -103,7 +106,7 @@ def test_rows_before_the_crossing_are_included_it_is_split_and_all_after_is_on_d
         (NOON, "b", "4"),
         (NOON - timedelta(1), "z", "0.5"),
     ]
-    assert labelled(rows, [crossing]) == [
+    assert labels_of(rows, [crossing]) == [
         (UsageType.ON_DEMAND, Decimal(3)),
         (UsageType.ON_DEMAND, Decimal(2)),
         (UsageType.ON_DEMAND, Decimal("0.75")),
@@ -115,9 +118,9 @@ def test_rows_before_the_crossing_are_included_it_is_split_and_all_after_is_on_d
 def test_after_the_crossing_a_zero_cost_is_on_demand_with_nothing_and_an_unknown_with_none() -> (
     None
 ):
-    crossing = Crossing(OCTOBER, Position(NOON, "c"), Decimal(1), Decimal(1), Decimal(2))
+    crossing = Crossing(october(1), Position(NOON, "c"), Decimal(1), Decimal(2))
     rows = [(NOON, "e", "0"), (NOON, "d", None), (NOON, "b", None)]
-    assert labelled(rows, [crossing]) == [
+    assert labels_of(rows, [crossing]) == [
         (UsageType.ON_DEMAND, Decimal(0)),
         (UsageType.ON_DEMAND, None),
         (UsageType.INCLUDED, None),
@@ -125,9 +128,13 @@ def test_after_the_crossing_a_zero_cost_is_on_demand_with_nothing_and_an_unknown
 
 
 def test_a_crossing_speaks_of_its_own_period_only() -> None:
-    crossing = Crossing(OCTOBER, Position(OCTOBER.start, "a"), Decimal(1), Decimal(0), Decimal(2))
-    rows = [(OCTOBER.end, "n", "5"), (OCTOBER.start, "b", "5"), (utc("2026-09-30 23:59"), "s", "5")]
-    assert [label for label, _ in labelled(rows, [crossing])] == [
+    crossing = Crossing(october(1), Position(october(1).start, "a"), Decimal(0), Decimal(2))
+    rows = [
+        (october(1).end, "n", "5"),
+        (october(1).start, "b", "5"),
+        (utc("2026-09-30 23:59"), "s", "5"),
+    ]
+    assert [label for label, _ in labels_of(rows, [crossing])] == [
         UsageType.INCLUDED,
         UsageType.ON_DEMAND,
         UsageType.INCLUDED,
@@ -135,7 +142,7 @@ def test_a_crossing_speaks_of_its_own_period_only() -> None:
 
 
 def test_without_a_crossing_every_row_is_included() -> None:
-    assert labelled([(NOON, "a", "5"), (NOON, "b", None)], []) == [
+    assert labels_of([(NOON, "a", "5"), (NOON, "b", None)], []) == [
         (UsageType.INCLUDED, Decimal(0)),
         (UsageType.INCLUDED, None),
     ]
@@ -149,6 +156,6 @@ def test_no_rows_are_labelled_as_no_rows() -> None:
 
 def test_the_part_above_the_limit_keeps_thirty_decimals() -> None:
     after = Decimal("1000000000000.000000000000000000000000000001")
-    crossing = Crossing(OCTOBER, Position(NOON, "c"), Decimal(1), Decimal("0.1"), after)
-    [(_, part)] = labelled([(NOON, "c", "999999999999.9")], [crossing])
+    crossing = Crossing(october(1), Position(NOON, "c"), Decimal("0.1"), after)
+    [(_, part)] = labels_of([(NOON, "c", "999999999999.9")], [crossing])
     assert part == Decimal("999999999999.000000000000000000000000000001")

@@ -1,4 +1,7 @@
-"""Nothing but ``data/platform`` knows the host's tables: neither their names nor their JSON."""
+"""Nothing but ``data/platform`` knows the host's tables: neither their names nor their JSON.
+
+The demo makes the tables, and so knows them; nothing else does.
+"""
 
 import ast
 import re
@@ -15,7 +18,7 @@ from data.platform.readiness import KEY_HASHES, LEDGER, ORGANIZATIONS, OWNERS, S
 from data.sums.rollup.tables import metadata as rollup
 
 ROOT: Final = Path(__file__).parents[2]
-ROOMS: Final = ("commands", "components", "data", "settings", "web")
+ROOMS: Final = ("app.py", "commands", "components", "data", "settings", "web")
 TOLD: Final = {*(field.name for field in fields(Executions)), *COPIED, "name"}
 OF_ROLLUP: Final = {column.name for table in rollup.tables.values() for column in table.c}
 READ: Final = [LEDGER, SIGN_IN, SESSIONS, OWNERS, ORGANIZATIONS, KEY_HASHES]
@@ -24,18 +27,22 @@ COLUMNS: Final = {
     *(column for tables in READ for columns in tables.values() for column in columns),
 } - TOLD
 TABLES: Final = {*schema.metadata.tables, *(table for tables in READ for table in tables)}
-# Those that are a word of their own; user, name or key are anybody's.
-DISTINCT: Final = {name for name in COLUMNS | TABLES if "_" in name}
+TABLES_ALONE: Final = {name.strip('"') for name in TABLES} - {"workspace"}
+# Those that are a word of their own; user, name or key are anybody's, but in SQL.
+DISTINCT: Final = {name for name in COLUMNS | TABLES_ALONE if "_" in name}
+SQL: Final = re.compile(r"\b(SELECT|FROM|WHERE|JOIN|UPDATE|DELETE)\b")
+PRIVATE: Final = {"data.platform.schema", "data.platform.cost_json"}
+OF_CATALOGS: Final = {"owner", "name"}
 OPERATORS: Final = re.compile(r"->|#>|@>|jsonb", re.IGNORECASE)
 
 
 def modules() -> list[Path]:
-    return [
+    found = [
         path
         for room in ROOMS
-        for path in sorted((ROOT / room).rglob("*.py"))
-        if not path.is_relative_to(ROOT / "data" / "platform")
+        for path in ([ROOT / room] if room.endswith(".py") else sorted((ROOT / room).rglob("*.py")))
     ]
+    return [path for path in found if not path.is_relative_to(ROOT / "data" / "platform")]
 
 
 def texts_in(tree: ast.AST) -> Iterator[str]:
@@ -61,18 +68,38 @@ def columns_in(tree: ast.AST) -> Iterator[str]:
             yield node.attr
 
 
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    """Return what a module imports, in either form."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def _takes_rows(node: ast.AST) -> bool:
+    """Tell whether a column is taken behind the relation's back, as in ``executions.rows.c.x``."""
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "c"
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "rows"
+    )
+
+
 def known_by(source: str) -> set[str]:
     """Return what a module knows of the host's tables."""
     tree = ast.parse(source)
     texts = list(texts_in(tree))
     named = {word for text in texts for word in re.findall(r"\w+", text)} & DISTINCT
+    statements = [text for text in texts if SQL.search(text)]
+    words = {word for text in statements for word in re.findall(r"\w+", text)}
+    named |= words & ((COLUMNS | TABLES_ALONE) - OF_ROLLUP - OF_CATALOGS)
     read = {found.group() for text in texts for found in OPERATORS.finditer(text)}
-    imported = {
-        node.module
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "data.platform.schema"
-    }
-    return named | read | imported | ((set(columns_in(tree)) - OF_ROLLUP) & COLUMNS)
+    imported = set(imports_of(tree)) & PRIVATE
+    behind = {"rows.c" for node in ast.walk(tree) if _takes_rows(node)}
+    return named | read | imported | behind | ((set(columns_in(tree)) - OF_ROLLUP) & COLUMNS)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -90,5 +117,11 @@ def test_what_is_looked_for_would_be_found() -> None:
         "workflow_execution_logs",
     }
     assert known_by("select(user.c.email)") == {"email"}
+    assert known_by('sql = "SELECT level, email FROM permissions, member, session"') == {
+        *("level", "email", "permissions", "member", "session")
+    }
+    assert known_by('select(executions.rows.c.cost["total"].astext)') == {"rows.c"}
+    assert known_by("from data.platform import schema") == {"data.platform.schema"}
+    assert known_by("import data.platform.cost_json") == {"data.platform.cost_json"}
     platform = (ROOT / "data" / "platform" / "access.py").read_text()
     assert "archived_at" in known_by(platform)

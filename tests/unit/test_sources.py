@@ -67,38 +67,38 @@ def length(spans: Sequence[Span]) -> timedelta:
 
 
 @given(spans=ascending())
-def test_the_pieces_of_all_sources_are_the_spans_without_overlap(spans: list[Span]) -> None:
-    pieces = spans_by_source(spans, rollup=True)
-    changes = pieces.pop(Source.CHANGES, [])
-    assert joined([piece for of_source in pieces.values() for piece in of_source]) == joined(spans)
-    pieces.pop(Source.EXECUTIONS, [])
-    assert changes == joined([piece for of_source in pieces.values() for piece in of_source])
+def test_the_parts_of_all_sources_are_the_spans_without_overlap(spans: list[Span]) -> None:
+    parts = spans_by_source(spans, rollup=True)
+    changes = parts.pop(Source.CHANGES, [])
+    assert joined([part for of_source in parts.values() for part in of_source]) == joined(spans)
+    parts.pop(Source.EXECUTIONS, [])
+    assert changes == joined([part for of_source in parts.values() for part in of_source])
 
 
 @given(spans=ascending())
-def test_each_piece_is_of_its_sources_grain_and_none_could_be_coarser(spans: list[Span]) -> None:
-    pieces = spans_by_source(spans, rollup=True)
+def test_each_part_is_of_its_sources_grain_and_none_could_be_coarser(spans: list[Span]) -> None:
+    parts = spans_by_source(spans, rollup=True)
     answered = NONE
     for source, step in GRAINS.items():
-        of_source = pieces.get(source, [])
+        of_source = parts.get(source, [])
         assert all((edge - EPOCH) % step == NONE for p in of_source for edge in (p.start, p.end))
         answered += length(of_source)
         assert answered == length([whole(span, step) for span in spans])
 
 
 @given(spans=ascending())
-def test_pieces_come_in_order_none_is_empty_and_neighbours_are_one(spans: list[Span]) -> None:
+def test_parts_come_in_order_none_is_empty_and_neighbours_are_one(spans: list[Span]) -> None:
     for of_source in spans_by_source(spans, rollup=True).values():
         assert of_source
-        assert all(piece.start < piece.end for piece in of_source)
+        assert all(part.start < part.end for part in of_source)
         assert all(before.end < after.start for before, after in pairwise(of_source))
 
 
 @given(spans=ascending())
 def test_without_the_rollup_the_executions_answer_everything(spans: list[Span]) -> None:
-    pieces = spans_by_source(spans, rollup=False)
-    assert set(pieces) <= {Source.EXECUTIONS}
-    assert pieces.get(Source.EXECUTIONS, []) == joined(spans)
+    parts = spans_by_source(spans, rollup=False)
+    assert set(parts) <= {Source.EXECUTIONS}
+    assert parts.get(Source.EXECUTIONS, []) == joined(spans)
 
 
 def test_a_window_is_hours_with_minutes_and_seconds_at_its_ends() -> None:

@@ -95,7 +95,7 @@ def _usage_execution(detail: Detail, settings: Settings) -> UsageExecution:
                 output_tokens=part.received,
                 tokens=part.tokens,
             )
-            for part in detail.parts
+            for part in detail.charges
         ],
         limit_usd=dollars(detail.account.terms.limit),
         crossed_at=crossing and rfc3339(crossing.position.started_at),
