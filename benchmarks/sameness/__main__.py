@@ -1,6 +1,7 @@
 """The command: checks both commits out, asks both the same, tells what differs."""
 
 import argparse
+import re
 import shutil
 import signal
 import subprocess
@@ -86,7 +87,8 @@ def main() -> None:
     # So that a request to end leaves no database behind, either.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     begun = time.monotonic()
-    tally = Tally(dict(each.split("=", 1) for each in options.renamed))
+    dropped = re.compile("|".join(f"(?:{each})" for each in options.dropped).encode())
+    tally = Tally(dict(each.split("=", 1) for each in options.renamed), dropped)
     with TemporaryDirectory(prefix="sameness-") as scratch, ExitStack() as stack:
         sides = _sides(Path(scratch), options)
         # Each holds its database as long as it runs, and asks nothing more of it.
@@ -110,6 +112,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("before", help="a commit")
     parser.add_argument("after", nargs="?", help="a commit; left out: the working tree")
     parser.add_argument("--renamed", action="append", default=[], metavar="OLD=NEW")
+    parser.add_argument("--dropped", action="append", default=[], metavar="PATTERN")
     parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--executions", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=_SEED)

@@ -25,9 +25,13 @@ _REQUIRED: Final = re.compile(rb'"required":\[[^\]]*\]')
 
 @dataclass
 class Tally:
-    """What was asked and answered so far; ``renamed`` maps keys of the answers before."""
+    """What was asked and answered so far.
+
+    ``renamed`` maps keys of the answers before; what matches ``dropped`` does not count.
+    """
 
     renamed: Mapping[str, str]
+    dropped: re.Pattern[bytes]
     asked: Counter[str] = field(default_factory=Counter)
     # By kind and by status, and by kind where the sides differ.
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -38,7 +42,8 @@ class Tally:
         """Compare the answers to a question that was asked under settings called ``where``."""
         self.asked[question.kind] += 1
         self.answered[question.kind, before.status] += 1
-        known = renamed(before, self.renamed)
+        known = renamed(_without(before, self.dropped), self.renamed)
+        after = _without(after, self.dropped)
         if _content(question, known, self.renamed) == _content(question, after, self.renamed):
             return
         self.differing[question.kind] += 1
@@ -80,6 +85,10 @@ def renamed(answer: Answer, names: Mapping[str, str]) -> Answer:
     """Return the answer with these keys renamed, where it is JSON."""
     kind = next(iter(answer.headers.get("Content-Type", [""])))
     return replace(answer, body=_renamed(answer.body, names)) if "json" in kind else answer
+
+
+def _without(answer: Answer, dropped: re.Pattern[bytes]) -> Answer:
+    return replace(answer, body=dropped.sub(b"", answer.body)) if dropped.pattern else answer
 
 
 def _renamed(body: bytes, names: Mapping[str, str]) -> bytes:

@@ -81,7 +81,7 @@ def test_rows_that_take_too_long_to_count_are_shown_without_their_number(
 ) -> None:
     filters = filters_of(trigger=["api"])
     counted = list(_pages(shelf, filters, 25))
-    monkeypatch.setattr("data.answers.page_counts.row_within", lambda *_: None)
+    monkeypatch.setattr("data.platform.counts.row_within", lambda *_: None)
     for page, before in zip(_pages(shelf, filters, 25), counted, strict=True):
         assert (page.total, page.newer) == (None, None)
         assert rows_of(page) == rows_of(before)

@@ -759,7 +759,11 @@ def test_what_one_callback_shows_is_of_one_snapshot(platform: Platform) -> None:
     platform.runs(spaced(60, start=NOON))
     ledger = platform.ledger()
     begun: list[object] = []
-    event.listen(platform.reader, "begin", begun.append)
+
+    def begins(connection: object) -> None:
+        begun.append(connection)
+
+    event.listen(platform.reader, "begin", begins)
     try:
         query = UsageQuery(WORKSPACE, ALWAYS)
         page, workspaces = ledger.page_shown(VIEWER, query)
@@ -769,7 +773,7 @@ def test_what_one_callback_shows_is_of_one_snapshot(platform: Platform) -> None:
         assert (figures.sums.executions, list(options.triggers)) == (60, ["api"])
         assert len(begun) == 2
     finally:
-        event.remove(platform.reader, "begin", begun.append)
+        event.remove(platform.reader, "begin", begins)
 
 
 def in_state(page: Page) -> str:
