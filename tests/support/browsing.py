@@ -122,7 +122,7 @@ def pytest_setup_options() -> Any:
 def chromium() -> str:
     """Return the path of an installed Chromium."""
     found = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    assert found, "the browser tests need Chromium; tests/browser-tools.sh tells how to get it"
+    assert found, "the browser tests need Chromium; tests/support/tools.sh tells how to get it"
     return found
 
 
