@@ -17,7 +17,7 @@ _WHOLE: Final = "strict $ ? (@ >= 0 && @ < 1000000000000000000000000000000 && @ 
 
 def total_of(cost: str) -> str:
     """Return the dollars of an execution's ``cost``: ``numeric``, exact."""
-    return _amount(f"coalesce(nullif({cost} -> 'total', 'null'), {cost} #> '{{value,total}}')")
+    return amount(f"coalesce(nullif({cost} -> 'total', 'null'), {cost} #> '{{value,total}}')")
 
 
 def tokens_of(cost: str) -> str:
@@ -25,9 +25,9 @@ def tokens_of(cost: str) -> str:
     both = _present("tokens", "total")
     return f"""(
         SELECT CASE
-            WHEN total IS NOT NULL THEN {_whole("total")}
+            WHEN total IS NOT NULL THEN {whole("total")}
             WHEN sent IS NOT NULL OR received IS NOT NULL
-            THEN {_whole("coalesce(sent, '0')")} + {_whole("coalesce(received, '0')")}
+            THEN {whole("coalesce(sent, '0')")} + {whole("coalesce(received, '0')")}
         END
         FROM (
             SELECT
@@ -42,12 +42,12 @@ def tokens_of(cost: str) -> str:
 
 def sent_of(cost: str) -> str:
     """Return the tokens that went in: ``numeric``, a whole number."""
-    return _whole(_sent(f"{cost} -> 'tokens'"))
+    return whole(_sent(f"{cost} -> 'tokens'"))
 
 
 def received_of(cost: str) -> str:
     """Return the tokens that came out: ``numeric``, a whole number."""
-    return _whole(_received(f"{cost} -> 'tokens'"))
+    return whole(_received(f"{cost} -> 'tokens'"))
 
 
 def models_of(cost: str, most: int | None = None) -> str:
@@ -74,7 +74,7 @@ def models_of(cost: str, most: int | None = None) -> str:
 def parts_of(cost: str) -> str:
     """Return rows of ``model`` (``text``, cut to 200 characters) and ``part``, its dollars."""
     return f"""
-        SELECT left(name, 200) AS model, {_amount("part -> 'total'")} AS part
+        SELECT left(name, 200) AS model, {amount("part -> 'total'")} AS part
         {_used(cost)} WHERE name <> ''
     """
 
@@ -106,11 +106,21 @@ def lines_of(cost: str) -> str:
         SELECT
             row_number() OVER (ORDER BY {_dearest_first()}) AS place,
             name AS model,
-            {_amount("part -> 'total'")} AS cost,
-            {_amount("part -> 'toolCost'")} AS tools,
+            {amount("part -> 'total'")} AS cost,
+            {amount("part -> 'toolCost'")} AS tools,
             {tokens_of("part")} AS tokens,
             {sent_of("part")} AS sent,
             {received_of("part")} AS received
+        {_used(cost)}
+    """
+
+
+def models_in(cost: str) -> str:
+    """Return rows of ``name``, ``cost``, ``tools``, ``sent``, ``received``, ``tokens`` by model."""
+    return f"""
+        SELECT name, {amount("part -> 'total'")} AS cost, {amount("part -> 'toolCost'")} AS tools,
+            {sent_of("part")} AS sent, {received_of("part")} AS received,
+            {tokens_of("part")} AS tokens
         {_used(cost)}
     """
 
@@ -123,25 +133,31 @@ def _used(cost: str) -> str:
 
 def _dearest_first() -> str:
     return f"""
-        {_amount("part -> 'total'")} DESC NULLS LAST,
+        {amount("part -> 'total'")} DESC NULLS LAST,
         {tokens_of("part")} DESC NULLS LAST,
         name COLLATE "C"
     """
 
 
-def _amount(value: str) -> str:
+def amount(value: str) -> str:
+    """Return the dollars of a JSONB value, a number or a string of digits: ``numeric``."""
     # The pattern alone would do for numbers too, at sixteen times the price.
-    number = f"({value})::numeric"
     return f"""CASE jsonb_typeof({value})
         WHEN 'number' THEN
-            CASE WHEN {number} >= 0 AND {number} < 1000000000000 AND scale({number}) <= 30
-                THEN {number}
-            END
+            {known_amount(f"({value})::numeric")}
         WHEN 'string' THEN substring({value} #>> '{{}}' FROM '{_DIGITS}')::numeric
     END"""
 
 
-def _whole(value: str) -> str:
+def known_amount(number: str) -> str:
+    """Return a ``numeric`` where it can be dollars: finite, 0 or more, of 30 decimals at most."""
+    return f"""CASE WHEN {number} >= 0 AND {number} < 1000000000000 AND scale({number}) <= 30
+                THEN {number}
+            END"""
+
+
+def whole(value: str) -> str:
+    """Return the tokens of a JSONB value: ``numeric``, a whole number."""
     # trunc writes 5.0 as 5.
     return f"trunc(jsonb_path_query_first({value}, '{_WHOLE}')::numeric)"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import (
     Boolean,
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     any_,
+    bindparam,
     case,
     column,
     false,
@@ -33,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from data.platform import cost_json, schema
+from data.platform.cost_columns import CostColumns
 from data.platform.revision import Revision
 from data.platform.types import UtcTimestamp
 
@@ -96,31 +98,91 @@ class Executions(Counted):
 @cache
 def executions_of(revision: Revision) -> Executions:
     """Return the executions of a platform of this revision."""
-    del revision  # there is one generation so far
-    table = schema.execution
+    return _in_json() if revision.costs_in_json_alone else _in_columns(revision)
+
+
+def _in_json() -> Executions:
+    """Return the executions of the first generation: all that is known of costs is in the JSONB."""
     return Executions(
-        **_counted(table),
-        id=table.c.id,
-        place=table.c.id.collate("C"),
-        execution_id=table.c.execution_id,
-        ended_at=table.c.ended_at,
-        duration_ms=table.c.total_duration_ms,
-        trigger=table.c.trigger,
-        # Without a type the driver's list is taken as it is.
+        **_counted(schema.execution),
+        **_told(),
         models=literal_column(cost_json.models_of(_COST)),
         sent=literal_column(cost_json.sent_of(_COST), Numeric()),
         received=literal_column(cost_json.received_of(_COST), Numeric()),
-        charges=text(cost_json.lines_of(_COST))
+        charges=_charges(cost_json.lines_of(_COST)),
+        models_cut=_models_cut,
+        uses_any=_uses_any,
+    )
+
+
+def _in_columns(revision: Revision) -> Executions:
+    """Return the executions of the second generation, whose JSONB may be there still."""
+    table = schema.execution
+    costs = CostColumns(
+        table.name,
+        json=revision.cost_json,
+        total=revision.cost_total,
+        models_used=revision.models_used,
+        usage_log=revision.usage_log,
+    )
+
+    def uses_any(names: Sequence[str]) -> ColumnElement[bool]:
+        elsewhere = text(costs.used_sql(":names_of_models")).bindparams(
+            bindparam("names_of_models", list(names), type_=ARRAY(Text))
+        )
+        if not costs.json:
+            return cast(ColumnElement[bool], elsewhere)
+        has_json = literal_column(costs.has_json, Boolean)
+        return case((has_json, _uses_any(names)), else_=elsewhere)
+
+    return Executions(
+        rows=table,
+        workspace_id=table.c.workspace_id,
+        workflow_id=table.c.workflow_id,
+        started_at=table.c.started_at,
+        status=table.c.status,
+        cost=literal_column(costs.total_sql(), Numeric()),
+        tokens=literal_column(costs.tokens_sql(), Numeric()),
+        shares=_shares(costs.shares_sql(), table.name),
+        **_told(),
+        models=literal_column(costs.models_sql()),
+        sent=literal_column(costs.sent_sql(), Numeric()),
+        received=literal_column(costs.received_sql(), Numeric()),
+        charges=_charges(costs.lines_sql()),
+        models_cut=cache(lambda most: literal_column(costs.models_sql(most))),
+        uses_any=uses_any,
+    )
+
+
+def _told() -> dict[str, Any]:
+    """Return what every generation keeps in the same columns."""
+    table = schema.execution
+    return {
+        "id": table.c.id,
+        "place": table.c.id.collate("C"),
+        "execution_id": table.c.execution_id,
+        "ended_at": table.c.ended_at,
+        "duration_ms": table.c.total_duration_ms,
+        "trigger": table.c.trigger,
+        "workflows": schema.workflow,
+    }
+
+
+def _charges(lines: str) -> FromClause:
+    return (
+        text(lines)
         .columns(
             column("place", Integer),
             column("model", Text),
             *(column(name, Numeric()) for name in ("cost", "tools", "tokens", "sent", "received")),
         )
-        .lateral("line"),
-        workflows=schema.workflow,
-        models_cut=_models_cut,
-        uses_any=_uses_any,
+        .lateral("line")
     )
+
+
+def _shares(shares: str, table: str) -> FromClause:
+    rows = text(shares).columns(column("name", Text), column("amount", Numeric))
+    return rows.lateral(f"shares_of_{table}")
 
 
 def copied_columns() -> list[Column[Any]]:
@@ -173,9 +235,7 @@ def _counted(table: Table) -> dict[str, Any]:
         "status": table.c.status,
         "cost": literal_column(cost_json.total_of(cost), Numeric()),
         "tokens": literal_column(cost_json.tokens_of(cost), Numeric()),
-        "shares": text(cost_json.shares_of(cost))
-        .columns(column("name", Text), column("amount", Numeric))
-        .lateral(f"shares_of_{table.name}"),
+        "shares": _shares(cost_json.shares_of(cost), table.name),
     }
 
 

@@ -16,7 +16,7 @@ LEDGER: Final[_Columns] = {
     "workflow": ("id", "name", "workspace_id"),
     "workflow_execution_logs": (
         *("id", "execution_id", "workflow_id", "workspace_id", "started_at", "ended_at"),
-        *("total_duration_ms", "status", "trigger", "cost"),
+        *("total_duration_ms", "status", "trigger"),
     ),
 }
 SIGN_IN: Final[_Columns] = {
@@ -30,6 +30,12 @@ ORGANIZATIONS: Final[_Columns] = {
     "member": ("user_id", "organization_id", "role"),
 }
 KEY_HASHES: Final[_Columns] = {"api_key": ("key_hash",)}
+COST_JSON: Final[_Columns] = {"workflow_execution_logs": ("cost",)}
+COST_TOTAL: Final[_Columns] = {"workflow_execution_logs": ("cost_total",)}
+MODELS_USED: Final[_Columns] = {"workflow_execution_logs": ("models_used",)}
+USAGE_LOG: Final[_Columns] = {
+    "usage_log": ("execution_id", "source", "category", "description", "metadata", "cost")
+}
 
 
 _UNREADABLE: Final = text("""
@@ -77,4 +83,9 @@ def _needed(revision: Revision, *, sessions: bool) -> list[_Columns]:
         *([SESSIONS] if sessions else []),
         *([ORGANIZATIONS] if revision.organizations else [OWNERS]),
         *([KEY_HASHES] if revision.key_hashes else []),
+        # With neither there is nothing to read costs from: then the JSONB is what is missing.
+        *([COST_JSON] if revision.cost_json or not revision.cost_total else []),
+        *([COST_TOTAL] if revision.cost_total else []),
+        *([MODELS_USED] if revision.models_used else []),
+        *([USAGE_LOG] if revision.usage_log else []),
     ]

@@ -5,16 +5,24 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-# By name: the SQL expression that tells whether it is here.
-_PROBES: Final = {
-    name: f"""EXISTS (
+
+def _has(table: str, column: str) -> str:
+    return f"""EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = to_regclass('{table}') AND attname = '{column}' AND NOT attisdropped
     )"""
-    for name, table, column in (
-        ("organizations", "workspace", "organization_id"),
-        ("key_hashes", "api_key", "key_hash"),
-    )
+
+
+_EXECUTIONS: Final = "workflow_execution_logs"
+# By name: the SQL expression that tells whether it is here.
+_PROBES: Final = {
+    "organizations": _has("workspace", "organization_id"),
+    "key_hashes": _has("api_key", "key_hash"),
+    "cost_json": _has(_EXECUTIONS, "cost"),
+    "cost_total": _has(_EXECUTIONS, "cost_total"),
+    "models_used": _has(_EXECUTIONS, "models_used"),
+    # Without the index an execution's charges would be looked for in the whole table.
+    "usage_log": "to_regclass('usage_log_execution_id_idx') IS NOT NULL",
 }
 _REVISION: Final = text("SELECT " + ", ".join(f"{sql} AS {name}" for name, sql in _PROBES.items()))
 
@@ -25,10 +33,22 @@ class Revision:
 
     ``organizations``: workspaces may belong to one, whose admins may see them; before, the owner of
     a workspace might. ``key_hashes``: API keys are stored with a hash and found by it alone.
+
+    Where costs are: ``cost_json`` in a JSONB of the execution, ``cost_total`` and ``models_used``
+    in columns of it, ``usage_log`` its charges in a table that can be read by execution.
     """
 
     organizations: bool
     key_hashes: bool
+    cost_json: bool = True
+    cost_total: bool = False
+    models_used: bool = False
+    usage_log: bool = False
+
+    @property
+    def costs_in_json_alone(self) -> bool:
+        """Whether the JSONB has all that is known of costs: the first generation."""
+        return self.cost_json and not (self.cost_total or self.models_used or self.usage_log)
 
 
 def revision_of(connection: Connection) -> Revision:

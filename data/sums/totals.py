@@ -52,8 +52,9 @@ class Totals:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:
-        """Return the sums of a snapshot."""
-        return cls(snapshot, is_trusted(snapshot.connection))
+        """Return the sums of a snapshot; the rollup knows only costs that are in the JSONB."""
+        adds_up_all = snapshot.revision.costs_in_json_alone
+        return cls(snapshot, adds_up_all and is_trusted(snapshot.connection))
 
     def by_span(
         self, workspace_ids: Sequence[str], spans: Sequence[Span], *measures: str

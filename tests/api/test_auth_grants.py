@@ -38,7 +38,7 @@ Column = tuple[str, str]
 
 def _statements(*, later: bool) -> str:
     blocks = re.findall(r"^```sql\n(.*?)^```$", INSTALL, re.DOTALL | re.MULTILINE)
-    first, second = (block for block in blocks if "GRANT" in block)
+    first, second, _ = (block for block in blocks if "GRANT" in block)
     text: str = first + second if later else first
     return text.replace("usage_reader", ROLE)
 

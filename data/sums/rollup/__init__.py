@@ -10,6 +10,7 @@ longer than half a second.
 from typing import Final
 
 from data.platform.executions import TABLE
+from data.platform.revision import revision_of
 from data.rules.errors import UsageError
 from data.sums.rollup import recount, trust
 from data.sums.rollup.definition import GRANT, create, demand_installed, remove
@@ -29,12 +30,19 @@ def install(url: str, progress: Progress = lambda _: None) -> bool:
     may read the costs may read their sums, also those that are new since the last time.
     """
     with session(url, "pg_advisory_lock") as connection:
+        if ask(connection, f"to_regclass('{TABLE}') IS NULL"):
+            raise UsageError(f"There is no table {TABLE} in this database.")
+        with connection.begin():
+            revision = revision_of(connection)
+        if not revision.costs_in_json_alone:
+            raise UsageError(
+                f"This platform keeps costs in columns of {TABLE} or in usage_log, which the "
+                "rollup does not add up yet. It is read without a rollup."
+            )
         if ask(connection, f"{trust.TRUSTED} AND {trust.INTACT}"):
             with connection.begin():
                 connection.exec_driver_sql(GRANT)
             return False
-        if ask(connection, f"to_regclass('{TABLE}') IS NULL"):
-            raise UsageError(f"There is no table {TABLE} in this database.")
         if not ask(connection, trust.PLAIN_TABLE):
             raise UsageError(
                 f"{TABLE} is partitioned, inherited, a subscription's target or under row "
