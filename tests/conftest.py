@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import hypothesis
 import psycopg
 import pytest
 from flask.testing import FlaskClient
@@ -24,6 +25,10 @@ from settings import Settings
 from tests.support.platform import VIEWER, Platform, Rolled
 
 pytest_plugins = ("tests.support.browsing",)
+
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 _numbers = itertools.count()
 _P = TypeVar("_P", bound=Platform)

@@ -35,6 +35,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from data.platform import cost_json, schema
 from data.platform.cost_columns import CostColumns
+from data.platform.readiness import cannot_read
 from data.platform.revision import Revision
 from data.platform.types import UtcTimestamp
 
@@ -97,7 +98,10 @@ class Executions(Counted):
 
 @cache
 def executions_of(revision: Revision) -> Executions:
-    """Return the executions of a platform of this revision."""
+    """Return the executions of a platform of this revision.
+
+    Raises UnavailableError where it keeps costs nowhere.
+    """
     return _in_json() if revision.costs_in_json_alone else _in_columns(revision)
 
 
@@ -118,6 +122,8 @@ def _in_json() -> Executions:
 def _in_columns(revision: Revision) -> Executions:
     """Return the executions of the second generation, whose JSONB may be there still."""
     table = schema.execution
+    if not (revision.cost_json or revision.cost_total):
+        raise cannot_read(table.c.cost.name, table.name, "is not there")
     costs = CostColumns(
         table.name,
         json=revision.cost_json,

@@ -69,11 +69,16 @@ def check(connection: Connection, *, sessions: bool) -> None:
     if unreadable:
         table, column = needed[unreadable.place - 1]
         why = "is not there" if unreadable.missing else "may not be read by this role"
-        raise UnavailableError(
-            f"The column {column} of {table} {why}. The GRANTs in docs/install.md name all that is "
-            "needed.",
-            code="database_unreadable",
-        )
+        raise cannot_read(column, table, why)
+
+
+def cannot_read(column: str, table: str, why: str) -> UnavailableError:
+    """Return the error of a column that is needed; ``why`` it cannot be read."""
+    return UnavailableError(
+        f"The column {column} of {table} {why}. The GRANTs in docs/install.md name all that is "
+        "needed.",
+        code="database_unreadable",
+    )
 
 
 def _needed(revision: Revision, *, sessions: bool) -> list[_Columns]:

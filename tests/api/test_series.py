@@ -33,7 +33,7 @@ def total(amounts: Any) -> Decimal:
     return sum((Decimal(amount) for amount in amounts), Decimal(0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     window=st.sampled_from(WINDOWS),
     filters=st.one_of(st.just(NO_FILTERS), some_filters),

@@ -66,7 +66,7 @@ def rows_in(rows: Sequence[dict[str, Any]], span: Span) -> list[dict[str, Any]]:
     return [row for row in rows if row["started_at"] in span]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     filters=st.one_of(st.just(NO_FILTERS), some_filters),
     window=windows,

@@ -29,7 +29,7 @@ def filters_of(**params: list[str]) -> Filters:
     return Filters.parse(params)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(filters=some_filters, limit=st.sampled_from([7, 100]))
 def test_pages_hold_the_rows_that_pass_with_their_own_types(
     shelf: Platform, rows: Rows, filters: Filters, limit: int

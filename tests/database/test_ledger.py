@@ -237,7 +237,7 @@ def seen(page_rows: Sequence[dict[str, Any]]) -> list[tuple[str, str, Decimal | 
     return [(row["id"], row["type"].value, row["on_demand"]) for row in page_rows]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(case=cases())
 def test_every_row_is_labelled_as_by_the_plain_sum_of_its_whole_account_and_month(
     any_stage: Platform, case: Case

@@ -216,7 +216,7 @@ def newer_pages(ledger: Ledger, page: Page, limit: int) -> list[Page]:
     return pages
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(shelf=st.builds(Shelf, runs, limits))
 def test_the_gathered_pages_are_the_unpaged_result_both_ways_for_every_page_size(
     any_stage: Platform, shelf: Shelf
@@ -236,7 +236,7 @@ def test_the_gathered_pages_are_the_unpaged_result_both_ways_for_every_page_size
         assert (page.previous_cursor is None) == (page.newer == 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shelf=st.builds(Shelf, runs, limits))
 def test_from_the_id_of_any_row_paging_goes_on_with_its_neighbours(
     stage: Platform, shelf: Shelf
@@ -251,7 +251,7 @@ def test_from_the_id_of_any_row_paging_goes_on_with_its_neighbours(
         assert ids(newer) == shelf.expected[:place][-shelf.limit :]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     shelf=st.builds(Shelf, runs, st.integers(1, 4), changes),
     direction=st.sampled_from(Direction),
@@ -370,7 +370,7 @@ def test_a_window_emptied_between_two_pages_has_no_cursors(platform: Platform) -
         assert (page.next_cursor, page.previous_cursor) == (None, None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(word=st.text(st.characters(), min_size=1), direction=st.sampled_from(Direction))
 def test_no_word_for_a_cursor_gets_anything_but_a_refusal(
     stage: Platform, word: str, direction: Direction
@@ -393,7 +393,7 @@ forgeries = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(forgery=forgeries, direction=st.sampled_from(Direction))
 def test_a_forged_cursor_is_none_or_one_that_the_ledger_can_answer(
     stage: Platform, forgery: tuple[object, ...], direction: Direction

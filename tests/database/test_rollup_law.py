@@ -176,7 +176,7 @@ def spans(draw: st.DrawFn) -> list[Span]:
     return draw(st.permutations(kept))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(script=scripts, isolated=levels, asked=spans(), scope=st.sampled_from((None, ["a-first"])))
 def test_whatever_writers_do_at_the_same_time_every_snapshot_has_the_same_sums_both_ways(
     rolled_stage: Rolled,
