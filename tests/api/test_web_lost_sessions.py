@@ -163,6 +163,8 @@ def test_a_session_that_ends_in_any_phase_is_a_503_and_costs_no_turn(
 def test_a_file_that_breaks_off_is_one_line_in_the_log(
     house: Behind, platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # The first question of all asks one thing more: whether there is a rollup.
+    ENDPOINTS["export"](house)
     with ending_at(platform, 10**9) as phases:
         ENDPOINTS["export"](house)
     # The last commit is at the end of the file.
