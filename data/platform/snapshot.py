@@ -8,7 +8,8 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from data.platform.connection import transaction
-from data.platform.executions import Executions, executions_of
+from data.platform.executions import Executions
+from data.platform.generations import executions_of
 from data.platform.revision import Revision, revision_of
 
 

@@ -15,6 +15,13 @@ def test_imports_point_down_only() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_no_module_of_the_product_or_of_the_benchmarks_is_longer_than_250_lines() -> None:
+    rooms = ("commands", "components", "data", "demo", "settings", "web", "benchmarks")
+    modules = [path for room in rooms for path in (TESTS.parent / room).rglob("*.py")]
+    assert len(modules) > 100
+    assert [path for path in modules if len(path.read_text().splitlines()) > 250] == []
+
+
 def imported_by(module: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(module.read_bytes())):
         if isinstance(node, ast.Import):

@@ -13,7 +13,8 @@ from typing import Final
 import pytest
 
 from data.platform import schema
-from data.platform.executions import COPIED, Executions
+from data.platform.copies import COPIED
+from data.platform.executions import Executions
 from data.platform.readiness import KEY_HASHES, LEDGER, ORGANIZATIONS, OWNERS, SESSIONS, SIGN_IN
 from data.sums.rollup.tables import metadata as rollup
 

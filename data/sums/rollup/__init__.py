@@ -9,7 +9,7 @@ longer than half a second.
 
 from typing import Final
 
-from data.platform.executions import TABLE
+from data.platform.copies import TABLE
 from data.platform.revision import revision_of
 from data.rules.errors import UsageError
 from data.sums.rollup import recount, trust

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Connection
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from data.platform.executions import TABLE
+from data.platform.copies import TABLE
 from data.rules.errors import UsageError
 from data.sums.rollup import triggers, trust
 from data.sums.rollup.sessions import ask, patiently

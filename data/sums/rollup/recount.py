@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
-from data.platform.executions import TABLE
+from data.platform.copies import TABLE
 from data.sums.measures import MEASURES
 from data.sums.rollup.tables import FOLDED
 from data.sums.rollup.triggers import END_OF_TIME, EXECUTIONS, FIRST_INSTANT, cells_of, net_of

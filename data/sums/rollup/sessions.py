@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from data.platform.executions import TABLE
+from data.platform.copies import TABLE
 from data.rules.errors import UsageError
 
 _LOCK: Final = 4_183_520_072  # any number that nobody else locks

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, SmallInteger, Table, Text
 
-from data.platform.executions import copied_columns, counted_in
+from data.platform.copies import copied_columns, counted_in
 from data.platform.types import UtcTimestamp
 from data.sums.measures import MEASURES
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Numeric, Text, literal_column, make_url
 
-from data.platform.executions import COPIED, TABLE, sql_of_copy
+from data.platform.copies import COPIED, TABLE, sql_of_copy
 from data.sums.measures import MEASURES, added
 from data.sums.rollup.tables import SCHEMA
 

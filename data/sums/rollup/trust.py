@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from data.platform.executions import TABLE
+from data.platform.copies import TABLE
 from data.sums.rollup.tables import SCHEMA, metadata
 from data.sums.rollup.triggers import COLUMNS, NAMES, PREFIX, bodies
 
