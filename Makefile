@@ -16,7 +16,7 @@ run: $(VENV)/.run  ## Serve the product with demo data on http://127.0.0.1:8050
 	@exec $(BIN)/python app.py serve
 
 test: lint types tools  ## The whole suite: format, lint, types, tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 unit: $(VENV)/.test  ## The rules alone: no database, no browser, seconds
 	$(BIN)/python -m pytest -q tests/unit

@@ -53,9 +53,11 @@ def _serve_demo(settings: Settings) -> None:
 
 
 def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
-    # The settings have read and checked it; gunicorn would read it again, unchecked.
+    # gunicorn reads WEB_CONCURRENCY at its own import, and ends with a traceback where it is no
+    # number. The settings have read and checked it, so it goes before that import, which cannot
+    # stand at the top.
     os.environ.pop("WEB_CONCURRENCY", None)
-    from web.server import Server  # noqa: PLC0415 - gunicorn reads that while it is imported
+    from web.server import Server  # noqa: PLC0415
 
     Server(make_app, settings).run()
 

@@ -26,23 +26,12 @@ from tests.support.platform import VIEWER, Platform, Rolled
 
 pytest_plugins = ("tests.support.browsing",)
 
-_LANES = ("browser", "api", "database", "unit")
-
 # How long an example takes is the machine's business.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 _numbers = itertools.count()
 _P = TypeVar("_P", bound=Platform)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, or one process would be left with it at the end.
-
-    Within a lane the order stays random.
-    """
-    items.sort(key=lambda item: _LANES.index(item.path.parent.name))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Column, Numeric, Table, Text, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
-from data.platform import cost_json, schema
+from data.platform import cost_json, cost_sql, schema
 from data.platform.executions import Counted, join_of_shares
 from data.platform.types import UtcTimestamp
 
@@ -39,7 +39,9 @@ def counted_in(table: Table) -> Counted:
         status=table.c.status,
         cost=literal_column(cost_json.total_of(cost), Numeric()),
         tokens=literal_column(cost_json.tokens_of(cost), Numeric()),
-        shares=join_of_shares(cost_json.shares_of(cost), table.name),
+        shares=join_of_shares(
+            cost_sql.shares_of(cost_json.total_of(cost), cost_json.models_in(cost)), table.name
+        ),
     )
 
 

@@ -10,136 +10,113 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from data.platform import cost_json
+from data.platform import cost_json, cost_sql
+from data.platform.revision import Revision
+
+_NOTHING: Final = """
+    SELECT NULL::text AS name, NULL::numeric AS cost, NULL::numeric AS tools, NULL::numeric AS sent,
+        NULL::numeric AS received, NULL::numeric AS tokens
+    WHERE false
+"""
 
 
 @dataclass(frozen=True)
 class CostColumns:
-    """SQL of an execution that goes by the name ``table``, by what its revision keeps."""
+    """SQL of an execution that goes by the name ``table``, on a platform of this revision."""
 
     table: str
-    json: bool
-    total: bool
-    models_used: bool
-    usage_log: bool
+    revision: Revision
 
-    def total_sql(self) -> str:
+    def total(self) -> str:
         """Return its dollars: ``numeric``, exact; the column wins where it is not NULL."""
-        column = f"{self.table}.cost_total"
-        stored = cost_json.known_amount(column)
-        written = cost_json.total_of(self._json) if self.json else "NULL::numeric"
-        if not self.total:
+        written = cost_json.total_of(self._json) if self.revision.cost_json else "NULL::numeric"
+        if not self.revision.cost_total:
             return written
+        column = f"{self.table}.cost_total"
+        stored = cost_sql.known_amount(column)
         return f"CASE WHEN {column} IS NULL THEN {written} ELSE {stored} END"
 
-    def tokens_sql(self) -> str:
+    def tokens(self) -> str:
         """Return its tokens: ``numeric``, a whole number; as far as they were recorded."""
-        return self._either(cost_json.tokens_of, "sum(tokens)")
+        return self._either(cost_json.tokens_of, self._sum_of("tokens"))
 
-    def sent_sql(self) -> str:
+    def sent(self) -> str:
         """Return the tokens that went in: ``numeric``, a whole number."""
-        return self._either(cost_json.sent_of, "sum(sent)")
+        return self._either(cost_json.sent_of, self._sum_of("sent"))
 
-    def received_sql(self) -> str:
+    def received(self) -> str:
         """Return the tokens that came out: ``numeric``, a whole number."""
-        return self._either(cost_json.received_of, "sum(received)")
+        return self._either(cost_json.received_of, self._sum_of("received"))
 
-    def models_sql(self, most: int | None = None) -> str:
-        """Return the names of the models used, dearest first, as ``cost_json.models_of``."""
-        name = "name" if most is None else f"left(name, {most})"
-        listed = f"""coalesce(
-            (
-                SELECT array_agg({name} ORDER BY {_DEAREST_FIRST})
-                FROM ({self._logged()} UNION ALL {self._only_used()}) AS used WHERE name <> ''
-            ),
-            ARRAY[]::text[]
-        )"""
-        if not self.json:
-            return listed
-        written = cost_json.models_of(self._json, most)
-        return f"CASE WHEN {self.has_json} THEN {written} ELSE {listed} END"
-
-    def shares_sql(self) -> str:
-        """Return rows of ``name`` and ``amount``, as ``cost_json.shares_of``."""
-        return f"""
-            SELECT name,
-                CASE name WHEN '' THEN total - coalesce(sum(part) OVER (), 0) ELSE part END
-                    AS amount
-            FROM (
-                SELECT {self.total_sql()} AS total
-                OFFSET 0 -- or the total would be read anew wherever it is named
-            ) AS known
-            CROSS JOIN LATERAL (
-                SELECT '' AS name, NULL::numeric AS part
-                UNION ALL
-                SELECT left(name, 200), cost FROM ({self._lines()}) AS used
-                WHERE cost IS NOT NULL AND name <> ''
-            ) AS share
-            WHERE total IS NOT NULL
-        """
-
-    def lines_sql(self) -> str:
-        """Return rows of what is known of each model, as ``cost_json.lines_of``."""
-        return f"""
-            SELECT row_number() OVER (ORDER BY {_DEAREST_FIRST}) AS place,
-                name AS model, cost, tools, tokens, sent, received
-            FROM ({self._lines()}) AS used
-        """
-
-    def used_sql(self, names: str) -> str:
-        """Return the condition that one of ``names``, a ``text[]``, was used; not by the JSONB."""
-        used = (
-            f"coalesce({self.table}.models_used && {names}, false) OR " if self.models_used else ""
+    def models(self, most: int | None = None) -> str:
+        """Return the names of the models used, as ``cost_json.models_of``."""
+        used = f"{self._logged()} UNION ALL {self._only_used()}"
+        return self._either(
+            lambda json: cost_json.models_of(json, most),
+            f"coalesce({cost_sql.names_of(used, most)}, ARRAY[]::text[])",
         )
-        return f"({used}EXISTS (SELECT FROM ({self._logged()}) AS line WHERE name = ANY({names})))"
+
+    def of_models(self) -> str:
+        """Return what is known of each model, as ``cost_sql`` has it."""
+        logged = self._logged()
+        if not self.revision.cost_json:
+            return logged
+        return f"{cost_json.models_in(self._json)} UNION ALL {logged}"
+
+    def used(self, names: str) -> str:
+        """Return the condition that one of ``names``, a ``text[]``, was used; not by the JSONB."""
+        logged = f"EXISTS (SELECT FROM ({self._logged()}) AS line WHERE name = ANY({names}))"
+        if not self.revision.models_used:
+            return logged
+        return f"(coalesce({self.table}.models_used && {names}, false) OR {logged})"
+
+    @property
+    def has_json(self) -> str:
+        """The condition that the JSONB tells its tokens and models."""
+        if not self.revision.cost_json:
+            return "false"
+        return f"coalesce(jsonb_typeof({self._json}) = 'object', false)"
 
     @property
     def _json(self) -> str:
         return f"{self.table}.cost"
 
-    @property
-    def has_json(self) -> str:
-        """The condition that the JSONB tells its tokens and models."""
-        if not self.json:
-            return "false"
-        return f"coalesce(jsonb_typeof({self._json}) = 'object', false)"
+    def _either(self, of_json: Callable[[str], str], elsewhere: str) -> str:
+        if not self.revision.cost_json:
+            return elsewhere
+        return f"CASE WHEN {self.has_json} THEN {of_json(self._json)} ELSE {elsewhere} END"
 
-    def _either(self, of_json: Callable[[str], str], of_lines: str) -> str:
-        logged = f"(SELECT {of_lines} FROM ({self._logged()}) AS line)"
-        if not self.json:
-            return logged
-        return f"CASE WHEN {self.has_json} THEN {of_json(self._json)} ELSE {logged} END"
-
-    def _lines(self) -> str:
-        logged = self._logged()
-        return f"{cost_json.models_in(self._json)} UNION ALL {logged}" if self.json else logged
+    def _sum_of(self, tokens: str) -> str:
+        return f"(SELECT sum({tokens}) FROM ({self._logged()}) AS line)"
 
     def _logged(self) -> str:
         """Return what ``usage_log`` has of each model; metadata is cumulative, amounts add up."""
-        if not self.usage_log:
+        if not self.revision.usage_log:
             return _NOTHING
-        apart = f" AND NOT {self.has_json}" if self.json else ""
-        sent, received = (cost_json.whole(f"metadata -> '{key}'") for key in _TOKENS)
+        sent, received = (
+            cost_json.whole(f"metadata -> '{key}'") for key in ("inputTokens", "outputTokens")
+        )
         return f"""
             SELECT name, cost, tools, sent, received,
                 CASE WHEN sent IS NOT NULL OR received IS NOT NULL
                     THEN coalesce(sent, 0) + coalesce(received, 0) END AS tokens
             FROM (
                 SELECT description AS name,
-                    CASE WHEN bool_and({cost_json.known_amount("cost")} IS NOT NULL)
+                    CASE WHEN bool_and({cost_sql.known_amount("cost")} IS NOT NULL)
                         THEN sum(cost) END AS cost,
                     max({cost_json.amount("metadata -> 'toolCost'")}) AS tools,
                     max({sent}) AS sent, max({received}) AS received
                 FROM usage_log
                 WHERE execution_id = {self.table}.execution_id
-                    AND source::text = 'workflow' AND category::text = 'model'{apart}
+                    AND source::text = 'workflow' AND category::text = 'model'
+                    AND NOT {self.has_json}
                 GROUP BY description
             ) AS logged
         """
 
     def _only_used(self) -> str:
         """Return the models that were used and of which ``usage_log`` has nothing."""
-        if not self.models_used:
+        if not self.revision.models_used:
             return _NOTHING
         return f"""
             SELECT DISTINCT name, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
@@ -147,12 +124,3 @@ class CostColumns:
             FROM unnest({self.table}.models_used) AS name
             WHERE name NOT IN (SELECT name FROM ({self._logged()}) AS line)
         """
-
-
-_TOKENS: Final = ("inputTokens", "outputTokens")
-_DEAREST_FIRST: Final = 'cost DESC NULLS LAST, tokens DESC NULLS LAST, name COLLATE "C"'
-_NOTHING: Final = """
-    SELECT NULL::text AS name, NULL::numeric AS cost, NULL::numeric AS tools, NULL::numeric AS sent,
-        NULL::numeric AS received, NULL::numeric AS tokens
-    WHERE false
-"""

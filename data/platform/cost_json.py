@@ -7,6 +7,8 @@ JSONB value and returns a SQL expression of it.
 
 from typing import Final
 
+from data.platform import cost_sql
+
 # Digits in a JSON string: at most 12 before the point and 30 behind it, so that no cast overflows.
 # Without a backslash, which a session may read in two ways (standard_conforming_strings).
 _DIGITS: Final = "^0*([0-9]{1,12}([.][0-9]{1,30})?)$"
@@ -55,14 +57,9 @@ def models_of(cost: str, most: int | None = None) -> str:
 
     Each is cut to ``most`` characters, where that is given.
     """
-    name, only = "name", f"{cost} ->> 'model'"
-    if most is not None:
-        name, only = f"left(name, {most})", f"left({only}, {most})"
+    only = f"{cost} ->> 'model'" if most is None else f"left({cost} ->> 'model', {most})"
     return f"""coalesce(
-        (
-            SELECT array_agg({name} ORDER BY {_dearest_first()})
-            {_used(cost)} WHERE name <> ''
-        ),
+        {cost_sql.names_of(models_in(cost), most)},
         CASE
             WHEN jsonb_typeof({cost} -> 'model') = 'string' AND {cost} ->> 'model' <> ''
             THEN ARRAY[{only}]
@@ -79,44 +76,8 @@ def parts_of(cost: str) -> str:
     """
 
 
-def shares_of(cost: str) -> str:
-    """Return rows of ``name`` and ``amount``: the dollars that each model accounts for.
-
-    The empty name has the rest up to the total; there are no rows where the total is unknown.
-    """
-    return f"""
-        SELECT name,
-            CASE name WHEN '' THEN total - coalesce(sum(part) OVER (), 0) ELSE part END AS amount
-        FROM (
-            SELECT {total_of(cost)} AS total
-            OFFSET 0 -- or the total would be read anew wherever it is named
-        ) AS known
-        CROSS JOIN LATERAL (
-            SELECT '' AS name, NULL::numeric AS part
-            UNION ALL
-            SELECT model, part FROM ({parts_of(cost)}) AS used WHERE part IS NOT NULL
-        ) AS share
-        WHERE total IS NOT NULL
-    """
-
-
-def lines_of(cost: str) -> str:
-    """Return rows of what is known of each model, whatever its name; ``place``: dearest first."""
-    return f"""
-        SELECT
-            row_number() OVER (ORDER BY {_dearest_first()}) AS place,
-            name AS model,
-            {amount("part -> 'total'")} AS cost,
-            {amount("part -> 'toolCost'")} AS tools,
-            {tokens_of("part")} AS tokens,
-            {sent_of("part")} AS sent,
-            {received_of("part")} AS received
-        {_used(cost)}
-    """
-
-
 def models_in(cost: str) -> str:
-    """Return rows of ``name``, ``cost``, ``tools``, ``sent``, ``received``, ``tokens`` by model."""
+    """Return what is known of each model, as ``cost_sql`` has it."""
     return f"""
         SELECT name, {amount("part -> 'total'")} AS cost, {amount("part -> 'toolCost'")} AS tools,
             {sent_of("part")} AS sent, {received_of("part")} AS received,
@@ -131,29 +92,14 @@ def _used(cost: str) -> str:
     ) AS used (name, part)"""
 
 
-def _dearest_first() -> str:
-    return f"""
-        {amount("part -> 'total'")} DESC NULLS LAST,
-        {tokens_of("part")} DESC NULLS LAST,
-        name COLLATE "C"
-    """
-
-
 def amount(value: str) -> str:
     """Return the dollars of a JSONB value, a number or a string of digits: ``numeric``."""
     # The pattern alone would do for numbers too, at sixteen times the price.
     return f"""CASE jsonb_typeof({value})
         WHEN 'number' THEN
-            {known_amount(f"({value})::numeric")}
+            {cost_sql.known_amount(f"({value})::numeric")}
         WHEN 'string' THEN substring({value} #>> '{{}}' FROM '{_DIGITS}')::numeric
     END"""
-
-
-def known_amount(number: str) -> str:
-    """Return a ``numeric`` where it can be dollars: finite, 0 or more, of 30 decimals at most."""
-    return f"""CASE WHEN {number} >= 0 AND {number} < 1000000000000 AND scale({number}) <= 30
-                THEN {number}
-            END"""
 
 
 def whole(value: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from data.platform import cost_json, schema
+from data.platform import cost_json, cost_sql, schema
 from data.platform.copies import counted_in
 from data.platform.cost_columns import CostColumns
 from data.platform.executions import Executions, any_of, join_of_charges, join_of_shares
@@ -41,12 +41,11 @@ def executions_of(revision: Revision) -> Executions:
 def _in_json() -> Executions:
     """Return the executions of the first generation: all that is known of costs is in the JSONB."""
     return Executions(
-        **vars(counted_in(schema.execution)),
-        **_told(),
+        **_in_every_generation(),
         models=literal_column(cost_json.models_of(_COST)),
         sent=literal_column(cost_json.sent_of(_COST), Numeric()),
         received=literal_column(cost_json.received_of(_COST), Numeric()),
-        charges=join_of_charges(cost_json.lines_of(_COST)),
+        charges=join_of_charges(cost_sql.lines_of(cost_json.models_in(_COST))),
         models_cut=_models_cut,
         uses_any=_uses_any,
     )
@@ -57,46 +56,37 @@ def _in_columns(revision: Revision) -> Executions:
     table = schema.execution
     if not (revision.cost_json or revision.cost_total):
         raise cannot_read(table.c.cost.name, table.name, "is not there")
-    costs = CostColumns(
-        table.name,
-        json=revision.cost_json,
-        total=revision.cost_total,
-        models_used=revision.models_used,
-        usage_log=revision.usage_log,
-    )
+    costs = CostColumns(table.name, revision)
 
     def uses_any(names: Sequence[str]) -> ColumnElement[bool]:
-        elsewhere = text(costs.used_sql(":names_of_models")).bindparams(
+        elsewhere = text(costs.used(":names_of_models")).bindparams(
             bindparam("names_of_models", list(names), type_=ARRAY(Text))
         )
-        if not costs.json:
+        if not revision.cost_json:
             return cast(ColumnElement[bool], elsewhere)
         has_json = literal_column(costs.has_json, Boolean)
         return case((has_json, _uses_any(names)), else_=elsewhere)
 
+    in_columns = {
+        "cost": literal_column(costs.total(), Numeric()),
+        "tokens": literal_column(costs.tokens(), Numeric()),
+        "shares": join_of_shares(cost_sql.shares_of(costs.total(), costs.of_models()), table.name),
+    }
     return Executions(
-        rows=table,
-        workspace_id=table.c.workspace_id,
-        workflow_id=table.c.workflow_id,
-        started_at=table.c.started_at,
-        status=table.c.status,
-        cost=literal_column(costs.total_sql(), Numeric()),
-        tokens=literal_column(costs.tokens_sql(), Numeric()),
-        shares=join_of_shares(costs.shares_sql(), table.name),
-        **_told(),
-        models=literal_column(costs.models_sql()),
-        sent=literal_column(costs.sent_sql(), Numeric()),
-        received=literal_column(costs.received_sql(), Numeric()),
-        charges=join_of_charges(costs.lines_sql()),
-        models_cut=cache(lambda most: literal_column(costs.models_sql(most))),
+        **(_in_every_generation() | in_columns),
+        models=literal_column(costs.models()),
+        sent=literal_column(costs.sent(), Numeric()),
+        received=literal_column(costs.received(), Numeric()),
+        charges=join_of_charges(cost_sql.lines_of(costs.of_models())),
+        models_cut=cache(lambda most: literal_column(costs.models(most))),
         uses_any=uses_any,
     )
 
 
-def _told() -> dict[str, Any]:
-    """Return what every generation keeps in the same columns."""
+def _in_every_generation() -> dict[str, Any]:
+    """Return what every generation keeps in the same columns, and sums as the first one's."""
     table = schema.execution
-    return {
+    return vars(counted_in(table)) | {
         "id": table.c.id,
         "place": table.c.id.collate("C"),
         "execution_id": table.c.execution_id,

@@ -25,16 +25,19 @@ SIGN_IN: Final[_Columns] = {
 }
 SESSIONS: Final[_Columns] = {"session": ("token", "user_id", "expires_at")}
 OWNERS: Final[_Columns] = {"workspace": ("owner_id",)}
-ORGANIZATIONS: Final[_Columns] = {
-    "workspace": ("organization_id",),
-    "member": ("user_id", "organization_id", "role"),
-}
-KEY_HASHES: Final[_Columns] = {"api_key": ("key_hash",)}
 COST_JSON: Final[_Columns] = {"workflow_execution_logs": ("cost",)}
-COST_TOTAL: Final[_Columns] = {"workflow_execution_logs": ("cost_total",)}
-MODELS_USED: Final[_Columns] = {"workflow_execution_logs": ("models_used",)}
-USAGE_LOG: Final[_Columns] = {
-    "usage_log": ("execution_id", "source", "category", "description", "metadata", "cost")
+# What a Revision brings, by the name of its flag.
+BROUGHT: Final[dict[str, _Columns]] = {
+    "organizations": {
+        "workspace": ("organization_id",),
+        "member": ("user_id", "organization_id", "role"),
+    },
+    "key_hashes": {"api_key": ("key_hash",)},
+    "cost_total": {"workflow_execution_logs": ("cost_total",)},
+    "models_used": {"workflow_execution_logs": ("models_used",)},
+    "usage_log": {
+        "usage_log": ("execution_id", "source", "category", "description", "metadata", "cost")
+    },
 }
 
 
@@ -86,11 +89,8 @@ def _needed(revision: Revision, *, sessions: bool) -> list[_Columns]:
         LEDGER,
         SIGN_IN,
         *([SESSIONS] if sessions else []),
-        *([ORGANIZATIONS] if revision.organizations else [OWNERS]),
-        *([KEY_HASHES] if revision.key_hashes else []),
-        # With neither there is nothing to read costs from: then the JSONB is what is missing.
+        *([] if revision.organizations else [OWNERS]),
+        # Where costs are kept nowhere, the JSONB is what is missing.
         *([COST_JSON] if revision.cost_json or not revision.cost_total else []),
-        *([COST_TOTAL] if revision.cost_total else []),
-        *([MODELS_USED] if revision.models_used else []),
-        *([USAGE_LOG] if revision.usage_log else []),
+        *(columns for flag, columns in BROUGHT.items() if getattr(revision, flag)),
     ]

@@ -53,4 +53,4 @@ class Revision:
 
 def revision_of(connection: Connection) -> Revision:
     """Probe the platform's tables; any role may."""
-    return Revision(*connection.execute(_REVISION).one())
+    return Revision(**connection.execute(_REVISION).mappings().one())

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Api
 from tests.support.calling import call
-from tests.support.platform import WORKSPACE, Platform, Run, utc
+from tests.support.platform import WORKSPACE, Platform, Run, add_numbered, utc
 
 HEADER = "Date,Execution,Workflow,Trigger,Model,Tokens,Cost (USD)"
 NOON = utc("2026-10-10 12:00")
@@ -57,19 +57,6 @@ def named(platform: Platform) -> Platform:
         for place in range(len(NAMES))
     )
     return platform
-
-
-def add_numbered(platform: Platform, first: int, last: int) -> None:
-    platform.sql(
-        """
-        INSERT INTO workflow_execution_logs
-            (id, execution_id, level, trigger, started_at, workspace_id)
-        SELECT n, n, 'info', 'api', timestamp '2026-10-10' + n * interval '1 second', 'ws'
-        FROM generate_series(CAST(:first AS integer), :last) AS n
-        """,
-        first=first,
-        last=last,
-    )
 
 
 def pressed(

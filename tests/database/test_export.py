@@ -32,6 +32,7 @@ from tests.support.platform import (
     WORKSPACE,
     Platform,
     Run,
+    add_numbered,
     first_page,
     rows_of,
     spaced,
@@ -247,30 +248,18 @@ def test_the_newest_ten_thousand_are_written_and_all_are_counted(platform: Platf
     assert ROW_LIMIT == 10_000
     platform.account()
 
-    def add(first: int, last: int) -> None:
-        platform.sql(
-            """
-            INSERT INTO workflow_execution_logs
-                (id, execution_id, level, trigger, started_at, workspace_id)
-            SELECT n, n, 'info', 'api', timestamp '2026-10-10' + n * interval '1 second', 'ws'
-            FROM generate_series(CAST(:first AS integer), :last) AS n
-            """,
-            first=first,
-            last=last,
-        )
-
     def executions() -> tuple[list[str], int]:
         text, total = exported(platform)
         return [found["Execution"] for found in by_csv(text)], total
 
-    add(1, 9_999)
+    add_numbered(platform, 1, 9_999)
     found, total = executions()
     assert (len(found), total) == (9_999, 9_999)
-    add(10_000, 10_000)
+    add_numbered(platform, 10_000, 10_000)
     found, total = executions()
     assert (len(found), total) == (10_000, 10_000)
     assert (found[0], found[-1]) == ("10000", "1")
-    add(10_001, 10_001)
+    add_numbered(platform, 10_001, 10_001)
     found, total = executions()
     assert (len(found), total) == (10_000, 10_001)
     assert (found[0], found[-1]) == ("10001", "2")

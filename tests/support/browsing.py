@@ -213,6 +213,7 @@ class Screen:
                 return seen
             assert time.monotonic() < deadline, f"waited in vain; last seen: {seen}"
             assert "Something went wrong" not in seen.trouble, "a callback failed"
+            # Only so as not to look all the time: what ends the wait is the condition.
             time.sleep(_LOOKS_EVERY)
 
     def shows(self, workspace_id: str, condition: Callable[[Seen], bool] | None = None) -> Seen:

@@ -5,10 +5,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 import demo
@@ -16,8 +17,10 @@ from data.answers.ledger import Ledger
 from data.platform.connection import connect
 from data.question.cursor import Cursor, Direction
 from data.question.query import UsageQuery
-from data.rules.calendar import DEFAULT_PRESET, resolve
+from data.rules.calendar import DEFAULT_PRESET, Window, month_at, resolve
 from data.rules.errors import NotFoundError, UnavailableError
+from data.rules.labels import rfc3339
+from data.rules.position import Position
 from data.sums import rollup
 from demo.local_postgres import LocalPostgres
 from settings import Settings
@@ -76,25 +79,38 @@ def _drawn(page: Page, address: str) -> None:
 
 
 def _at_the_crossing(page: Page, site: Site) -> None:
-    """Open the page on which the limit was crossed, a few rows above that one."""
-    window = resolve(DEFAULT_PRESET, datetime.now(UTC), UTC)
-    figures = site.ledger.figures(DEMO_VIEWER, UsageQuery(WORKSPACE, window))
-    position = figures.crossings[-1].position
-    workspace_id = _workspace_of(site, position.id)
+    """Open the latest page on which a limit was crossed, a few rows above that one."""
+    workspace_id, window, position = next(_crossings(site))
     newer = Cursor(workspace_id, window, position)
     query = UsageQuery(workspace_id, window, 8, newer, Direction.NEWER)
     above = site.ledger.page(DEMO_VIEWER, query).rows
-    at = {"preset": "30d", "starting_after": above["id"].iloc[0]}
-    _drawn(page, site.address(workspace_id, at))
+    asked = {"from": rfc3339(window.start), "to": rfc3339(window.end)}
+    if window.preset:
+        asked = {"preset": window.preset.value}
+    _drawn(page, site.address(workspace_id, asked | {"starting_after": above["id"].iloc[0]}))
 
 
-def _workspace_of(site: Site, row_id: str) -> str:
-    """Return the one of the demo's workspaces in which an execution ran."""
+def _crossings(site: Site) -> Iterator[tuple[str, Window, Position]]:
+    """Return those that the viewer may see, by 30d and by months, the latest first."""
+    window = resolve(DEFAULT_PRESET, datetime.now(UTC), UTC)
+    while True:
+        figures = site.ledger.figures(DEMO_VIEWER, UsageQuery(WORKSPACE, window))
+        for crossing in reversed(figures.crossings):
+            if workspace_id := _workspace_of(site, crossing.position.id):
+                yield workspace_id, window, crossing.position
+        month = month_at(window.start - timedelta(days=1), UTC)
+        window = Window(month.start, month.end)
+        if not figures.sums.executions:
+            raise AssertionError("the demo has no crossing that its viewer may see")
+
+
+def _workspace_of(site: Site, row_id: str) -> str | None:
+    """Return the workspace in which an execution ran, None where the viewer may not see it."""
     for workspace in site.ledger.workspaces(DEMO_VIEWER):
         with suppress(NotFoundError):
             site.ledger.execution(DEMO_VIEWER, workspace.id, row_id)
             return workspace.id
-    raise AssertionError("the demo has an execution that its viewer may not see")
+    return None
 
 
 def _split_and_filtered(page: Page, site: Site) -> None:
@@ -123,16 +139,15 @@ def _loading(page: Page, site: Site) -> None:
 
 def _in_trouble(page: Page, site: Site) -> None:
     _drawn(page, site.address(WORKSPACE))
-    kept = site.ledger.page_shown
 
     def away(*_: Any, **__: Any) -> Any:
         raise UnavailableError("The database cannot be reached. Try again in a moment.")
 
-    site.ledger.page_shown = away  # type: ignore[method-assign]  # as if the database were
-    page.click("#usage-preset-7d")
-    page.wait_for_selector("#usage-trouble:not([hidden])")
-    page.wait_for_selector('#usage-main:not([aria-busy="true"])')
-    site.ledger.page_shown = kept  # type: ignore[method-assign]  # likewise
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site.ledger, "page_shown", away)
+        page.click("#usage-preset-7d")
+        page.wait_for_selector("#usage-trouble:not([hidden])")
+        page.wait_for_selector('#usage-main:not([aria-busy="true"])')
 
 
 @contextmanager

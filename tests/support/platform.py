@@ -230,6 +230,20 @@ def add_runs(connection: Connection, rows: list[dict[str, Any]]) -> None:
     connection.execute(insert(schema.execution).values(cost=json), rows)
 
 
+def add_numbered(platform: Platform, first: int, last: int) -> None:
+    """Add executions named by numbers, one each second."""
+    platform.sql(
+        """
+        INSERT INTO workflow_execution_logs
+            (id, execution_id, level, trigger, started_at, workspace_id)
+        SELECT n, n, 'info', 'api', timestamp '2026-10-10' + n * interval '1 second', 'ws'
+        FROM generate_series(CAST(:first AS integer), :last) AS n
+        """,
+        first=first,
+        last=last,
+    )
+
+
 def walk(
     ledger: Ledger,
     workspace_id: str = WORKSPACE,

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.rules.allowance import Crossing, classify, first_above
+from data.rules.allowance import Crossing, classify, first_above, with_labels
 from data.rules.billing import BillingPeriod, Terms
+from data.rules.execution import Execution
 from data.rules.labels import UsageType
 from data.rules.position import Position
 from tests.support.platform import utc
@@ -159,3 +160,18 @@ def test_the_part_above_the_limit_keeps_thirty_decimals() -> None:
     crossing = Crossing(october(1), Position(NOON, "c"), Decimal("0.1"), after)
     [(_, part)] = labels_of([(NOON, "c", "999999999999.9")], [crossing])
     assert part == Decimal("999999999999.000000000000000000000000000001")
+
+
+def test_a_type_that_was_not_read_is_an_error_and_not_a_guess() -> None:
+    row = Execution("r", "e", "ws", NOON, "completed", "api", None, None, [], None, Decimal(1))
+    for ask in (lambda: row.type, lambda: row.on_demand):
+        with pytest.raises(LookupError, match="without its Type"):
+            ask()
+    [told] = with_labels([row], [])
+    assert (told.type, told.on_demand) == (UsageType.INCLUDED, Decimal(0))
+
+
+def test_a_crossing_of_a_period_without_a_limit_has_none() -> None:
+    period = Terms(None, UTC).period_at(NOON)
+    with pytest.raises(LookupError, match="no limit is set"):
+        _ = Crossing(period, Position(NOON, "c"), Decimal(0), Decimal(1)).limit

@@ -15,14 +15,14 @@ import pytest
 from data.platform import schema
 from data.platform.copies import COPIED
 from data.platform.executions import Executions
-from data.platform.readiness import KEY_HASHES, LEDGER, ORGANIZATIONS, OWNERS, SESSIONS, SIGN_IN
+from data.platform.readiness import BROUGHT, COST_JSON, LEDGER, OWNERS, SESSIONS, SIGN_IN
 from data.sums.rollup.tables import metadata as rollup
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("app.py", "commands", "components", "data", "settings", "web")
 TOLD: Final = {*(field.name for field in fields(Executions)), *COPIED, "name"}
 OF_ROLLUP: Final = {column.name for table in rollup.tables.values() for column in table.c}
-READ: Final = [LEDGER, SIGN_IN, SESSIONS, OWNERS, ORGANIZATIONS, KEY_HASHES]
+READ: Final = [LEDGER, SIGN_IN, SESSIONS, OWNERS, COST_JSON, *BROUGHT.values()]
 COLUMNS: Final = {
     *(column.name for table in schema.metadata.tables.values() for column in table.c),
     *(column for tables in READ for columns in tables.values() for column in columns),
@@ -32,7 +32,9 @@ TABLES_ALONE: Final = {name.strip('"') for name in TABLES} - {"workspace"}
 # Those that are a word of their own; user, name or key are anybody's, but in SQL.
 DISTINCT: Final = {name for name in COLUMNS | TABLES_ALONE if "_" in name}
 SQL: Final = re.compile(r"\b(SELECT|FROM|WHERE|JOIN|UPDATE|DELETE)\b")
-PRIVATE: Final = {"data.platform.schema", "data.platform.cost_json"}
+PRIVATE: Final = {
+    f"data.platform.{name}" for name in ("schema", "cost_columns", "cost_json", "cost_sql")
+}
 OF_CATALOGS: Final = {"owner", "name"}
 OPERATORS: Final = re.compile(r"->|#>|@>|jsonb", re.IGNORECASE)
 

@@ -36,8 +36,8 @@ def install(url: str, progress: Progress = lambda _: None) -> bool:
             revision = revision_of(connection)
         if not revision.costs_in_json_alone:
             raise UsageError(
-                f"This platform keeps costs in columns of {TABLE} or in usage_log, which the "
-                "rollup does not add up yet. It is read without a rollup."
+                "This platform keeps costs in a way that the rollup does not add up yet. It is "
+                "read without a rollup."
             )
         if ask(connection, f"{trust.TRUSTED} AND {trust.INTACT}"):
             with connection.begin():
