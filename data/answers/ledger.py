@@ -141,7 +141,7 @@ class Ledger:
             labels = options.needs_labels
             selection = selection_of(totals, self._crossings, account, query, labels=labels)
             total = count_of(totals, selection)
-            statement = select_executions(selection, both_ways=labels)
+            statement = select_executions(selection, sent_and_received=labels)
             statement = statement.order_by(*newest_first(selection.executions)).limit(ROW_LIMIT)
             streamed = opened.connection.execution_options(yield_per=_EXPORT_BATCH)
             with streamed.execute(statement) as rows:

@@ -17,7 +17,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 def execution_named(snapshot: Snapshot, workspace_id: str, row_id: str) -> Execution | None:
     """Read an execution of a workspace by its row's id; None where there is none."""
     selection = Selection(snapshot.executions, workspace_id, EVER)
-    statement = select_executions(selection, both_ways=True)
+    statement = select_executions(selection, sent_and_received=True)
     rows = snapshot.connection.execute(statement.where(snapshot.executions.id == row_id))
     return next(read_executions(rows), None)
 

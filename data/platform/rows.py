@@ -36,9 +36,9 @@ def _oldest_first(executions: Executions) -> tuple[ColumnElement[Any], ...]:
 
 
 def select_executions(
-    selection: Selection, *, cut: bool = False, both_ways: bool = False
+    selection: Selection, *, cut: bool = False, sent_and_received: bool = False
 ) -> Select[Any]:
-    """Select what ``read_executions`` reads; ``both_ways``: tokens sent and received, too.
+    """Select what ``read_executions`` reads; ``sent_and_received`` adds these tokens.
 
     For what is only to be ``shown``, texts are ``cut``: the names of a page may be of any length.
     """
@@ -57,7 +57,7 @@ def select_executions(
         models.label("models"),
         executions.tokens.label("tokens"),
         executions.cost.label("cost"),
-        *((executions.sent, executions.received) if both_ways else ()),
+        *((executions.sent, executions.received) if sent_and_received else ()),
     )
 
 

@@ -35,7 +35,6 @@ SQL: Final = re.compile(r"\b(SELECT|FROM|WHERE|JOIN|UPDATE|DELETE)\b")
 PRIVATE: Final = {
     f"data.platform.{name}" for name in ("schema", "cost_columns", "cost_json", "cost_sql")
 }
-OF_CATALOGS: Final = {"owner", "name"}
 OPERATORS: Final = re.compile(r"->|#>|@>|jsonb", re.IGNORECASE)
 
 
@@ -98,7 +97,7 @@ def known_by(source: str) -> set[str]:
     named = {word for text in texts for word in re.findall(r"\w+", text)} & DISTINCT
     statements = [text for text in texts if SQL.search(text)]
     words = {word for text in statements for word in re.findall(r"\w+", text)}
-    named |= words & ((COLUMNS | TABLES_ALONE) - OF_ROLLUP - OF_CATALOGS)
+    named |= words & ((COLUMNS | TABLES_ALONE) - OF_ROLLUP)
     read = {found.group() for text in texts for found in OPERATORS.finditer(text)}
     imported = set(imports_of(tree)) & PRIVATE
     behind = {"rows.c" for node in ast.walk(tree) if _takes_rows(node)}
