@@ -186,9 +186,6 @@ class Ledger:
         if self._by_rollup and not totals.rollup and is_installed(opened.connection):
             _LOG.warning(
                 "the rollup is not whole: sums come from the executions. app.py verify says why"
-                if opened.revision.costs_in_json_alone
-                else "the rollup does not know this platform's columns of costs: sums come from "
-                "the executions"
             )
         self._by_rollup = totals.rollup
         return totals

@@ -1,62 +1,77 @@
-"""What of executions is copied by whoever keeps sums, and how a copy is read.
+"""What of executions is copied by whoever keeps sums, and what of it an execution is read from.
 
-It is what the first generation's sums are made of; the costs stay the JSONB that they are.
+Copies are made by triggers, so they are columns as they are; costs are read out of them later, by
+whoever asks. Where charges are lines of ``usage_log``, an execution is read from its row and its
+lines together: see ``states``.
 """
 
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import Column, Numeric, Table, Text, literal_column
+from sqlalchemy import Column, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from data.platform import cost_json, cost_sql, schema
-from data.platform.executions import Counted, join_of_shares
+from data.platform import schema
+from data.platform.cost_columns import COUNTED_LINES
+from data.platform.readiness import cannot_read
+from data.platform.revision import Revision
 from data.platform.types import UtcTimestamp
 
-# The table of executions, and what of it is copied: see counted_in.
-TABLE: Final = schema.execution.name
-COPIED: Final[dict[str, Any]] = {
-    "workspace_id": Text,
-    "started_at": UtcTimestamp,
-    "workflow_id": Text,
-    "status": Text,
-    "cost": JSONB,
+# The table of executions, and that of what they were charged for.
+EXECUTIONS: Final = schema.execution.name
+LINES: Final = "usage_log"
+
+# What is copied of each, where the platform has it.
+_COPIED: Final[dict[str, dict[str, Any]]] = {
+    EXECUTIONS: {
+        "workspace_id": Text,
+        "started_at": UtcTimestamp,
+        "workflow_id": Text,
+        "status": Text,
+        "cost": JSONB,
+        "cost_total": Numeric,
+        "execution_id": Text,
+    },
+    LINES: {"execution_id": Text, "description": Text, "cost": Numeric, "metadata": JSONB},
 }
 
 
-def copied_columns() -> list[Column[Any]]:
-    """Return new columns for a table that holds copies of what is added up."""
-    return [Column(name, type_) for name, type_ in COPIED.items()]
+@dataclass(frozen=True)
+class Copied:
+    """What is copied of a ``table``: ``columns``, of the rows for which ``which`` holds.
 
-
-def counted_in(table: Table) -> Counted:
-    """Return what is added up of executions, read from a table that has ``copied_columns``."""
-    cost = str(table.c.cost)
-    return Counted(
-        rows=table,
-        workspace_id=table.c.workspace_id,
-        workflow_id=table.c.workflow_id,
-        started_at=table.c.started_at,
-        status=table.c.status,
-        cost=literal_column(cost_json.total_of(cost), Numeric()),
-        tokens=literal_column(cost_json.tokens_of(cost), Numeric()),
-        shares=join_of_shares(
-            cost_sql.shares_of(cost_json.total_of(cost), cost_json.models_in(cost)), table.name
-        ),
-    )
-
-
-class CopySql(NamedTuple):
-    """SQL text of what a copy says of its cost.
-
-    ``total`` (dollars) and ``tokens`` are expressions; ``parts`` selects ``model`` and ``part``,
-    its dollars.
+    ``reads`` are all the columns that it takes to do so.
     """
 
-    total: str
-    tokens: str
-    parts: str
+    table: str
+    columns: tuple[str, ...]
+    which: str
+    reads: tuple[str, ...]
 
 
-def sql_of_copy(cost: str) -> CopySql:
-    """Return how a copied ``cost``, which goes by this name, is read where SQL is text."""
-    return CopySql(cost_json.total_of(cost), cost_json.tokens_of(cost), cost_json.parts_of(cost))
+def copied_columns(table: str) -> list[Column[Any]]:
+    """Return new columns for a table that holds copies of this one, of any revision."""
+    return [Column(name, type_) for name, type_ in _COPIED[table].items()]
+
+
+@cache
+def copied_of(revision: Revision) -> tuple[Copied, ...]:
+    """Return what is copied of each table on a platform of this revision, executions first.
+
+    Raises UnavailableError where it keeps costs nowhere.
+    """
+    if not (revision.cost_json or revision.cost_total):
+        raise cannot_read("cost", EXECUTIONS, "is not there")
+    missing = {
+        *(() if revision.cost_json else ("cost",)),
+        *(() if revision.cost_total else ("cost_total",)),
+        *(() if revision.usage_log else ("execution_id",)),
+    }
+    columns = tuple(name for name in _COPIED[EXECUTIONS] if name not in missing)
+    executions = Copied(EXECUTIONS, columns, "true", columns)
+    if not revision.usage_log:
+        return (executions,)
+    columns = tuple(_COPIED[LINES])
+    counted = f"execution_id IS NOT NULL AND {COUNTED_LINES}"
+    return executions, Copied(LINES, columns, counted, (*columns, "source", "category"))

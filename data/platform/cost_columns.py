@@ -13,6 +13,9 @@ from typing import Final
 from data.platform import cost_json, cost_sql
 from data.platform.revision import Revision
 
+# Those of usage_log that tell of an execution's models.
+COUNTED_LINES: Final = "source::text = 'workflow' AND category::text = 'model'"
+
 _NOTHING: Final = """
     SELECT NULL::text AS name, NULL::numeric AS cost, NULL::numeric AS tools, NULL::numeric AS sent,
         NULL::numeric AS received, NULL::numeric AS tokens
@@ -22,10 +25,15 @@ _NOTHING: Final = """
 
 @dataclass(frozen=True)
 class CostColumns:
-    """SQL of an execution that goes by the name ``table``, on a platform of this revision."""
+    """SQL of an execution that goes by the name ``table``, on a platform of this revision.
+
+    ``lines`` is SQL of its lines of ``usage_log``, where they are not to be looked up there: rows
+    of ``description``, ``cost`` and ``metadata``.
+    """
 
     table: str
     revision: Revision
+    lines: str | None = None
 
     def total(self) -> str:
         """Return its dollars: ``numeric``, exact; the column wins where it is not NULL."""
@@ -61,6 +69,8 @@ class CostColumns:
         logged = self._logged()
         if not self.revision.cost_json:
             return logged
+        if not self.revision.usage_log:
+            return cost_json.models_in(self._json)
         return f"{cost_json.models_in(self._json)} UNION ALL {logged}"
 
     def used(self, names: str) -> str:
@@ -84,6 +94,8 @@ class CostColumns:
     def _either(self, of_json: Callable[[str], str], elsewhere: str) -> str:
         if not self.revision.cost_json:
             return elsewhere
+        if self.revision.costs_in_json_alone:
+            return of_json(self._json)
         return f"CASE WHEN {self.has_json} THEN {of_json(self._json)} ELSE {elsewhere} END"
 
     def _sum_of(self, tokens: str) -> str:
@@ -93,6 +105,13 @@ class CostColumns:
         """Return what ``usage_log`` has of each model; metadata is cumulative, amounts add up."""
         if not self.revision.usage_log:
             return _NOTHING
+        lines = (
+            self.lines
+            or f"""
+            SELECT description, cost, metadata FROM usage_log
+            WHERE execution_id = {self.table}.execution_id AND {COUNTED_LINES}
+        """
+        )
         sent, received = (
             cost_json.whole(f"metadata -> '{key}'") for key in ("inputTokens", "outputTokens")
         )
@@ -106,10 +125,8 @@ class CostColumns:
                         THEN sum(cost) END AS cost,
                     max({cost_json.amount("metadata -> 'toolCost'")}) AS tools,
                     max({sent}) AS sent, max({received}) AS received
-                FROM usage_log
-                WHERE execution_id = {self.table}.execution_id
-                    AND source::text = 'workflow' AND category::text = 'model'
-                    AND NOT {self.has_json}
+                FROM ({lines}) AS line
+                WHERE NOT {self.has_json}
                 GROUP BY description
             ) AS logged
         """

@@ -68,14 +68,6 @@ def models_of(cost: str, most: int | None = None) -> str:
     )"""
 
 
-def parts_of(cost: str) -> str:
-    """Return rows of ``model`` (``text``, cut to 200 characters) and ``part``, its dollars."""
-    return f"""
-        SELECT left(name, 200) AS model, {amount("part -> 'total'")} AS part
-        {_used(cost)} WHERE name <> ''
-    """
-
-
 def models_in(cost: str) -> str:
     """Return what is known of each model, as ``cost_sql`` has it."""
     return f"""

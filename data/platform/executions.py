@@ -16,13 +16,19 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Numeric,
+    Subquery,
+    Table,
     Text,
     any_,
     column,
     literal,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+
+from data.platform import cost_sql
+from data.platform.cost_columns import CostColumns
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +75,24 @@ class Executions(Counted):
     workflows: FromClause
     models_cut: Callable[[int], ColumnElement[list[str]]]
     uses_any: Callable[[Sequence[str]], ColumnElement[bool]]
+
+
+def counted_of(rows: Table | Subquery, costs: CostColumns) -> Counted:
+    """Return what is added up of ``rows``, whose costs are read as ``costs``.
+
+    The rows are the platform's executions or have what is copied of them, by the same names.
+    """
+    total = costs.total()
+    return Counted(
+        rows=rows,
+        workspace_id=rows.c.workspace_id,
+        workflow_id=rows.c.workflow_id,
+        started_at=rows.c.started_at,
+        status=rows.c.status,
+        cost=literal_column(total, Numeric()),
+        tokens=literal_column(costs.tokens(), Numeric()),
+        shares=join_of_shares(cost_sql.shares_of(total, costs.of_models()), rows.name),
+    )
 
 
 def join_of_charges(lines: str) -> FromClause:

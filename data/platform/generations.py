@@ -1,7 +1,7 @@
 """How the executions of each generation of the platform are read."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, cast
 
 from sqlalchemy import (
@@ -19,10 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from data.platform import cost_json, cost_sql, schema
-from data.platform.copies import counted_in
+from data.platform import cost_sql, schema
 from data.platform.cost_columns import CostColumns
-from data.platform.executions import Executions, any_of, join_of_charges, join_of_shares
+from data.platform.executions import Executions, any_of, counted_of, join_of_charges
 from data.platform.readiness import cannot_read
 from data.platform.revision import Revision
 
@@ -35,71 +34,36 @@ def executions_of(revision: Revision) -> Executions:
 
     Raises UnavailableError where it keeps costs nowhere.
     """
-    return _in_json() if revision.costs_in_json_alone else _in_columns(revision)
-
-
-def _in_json() -> Executions:
-    """Return the executions of the first generation: all that is known of costs is in the JSONB."""
-    return Executions(
-        **_in_every_generation(),
-        models=literal_column(cost_json.models_of(_COST)),
-        sent=literal_column(cost_json.sent_of(_COST), Numeric()),
-        received=literal_column(cost_json.received_of(_COST), Numeric()),
-        charges=join_of_charges(cost_sql.lines_of(cost_json.models_in(_COST))),
-        models_cut=_models_cut,
-        uses_any=_uses_any,
-    )
-
-
-def _in_columns(revision: Revision) -> Executions:
-    """Return the executions of the second generation, whose JSONB may be there still."""
     table = schema.execution
     if not (revision.cost_json or revision.cost_total):
         raise cannot_read(table.c.cost.name, table.name, "is not there")
     costs = CostColumns(table.name, revision)
-
-    def uses_any(names: Sequence[str]) -> ColumnElement[bool]:
-        elsewhere = text(costs.used(":names_of_models")).bindparams(
-            bindparam("names_of_models", list(names), type_=ARRAY(Text))
-        )
-        if not revision.cost_json:
-            return cast(ColumnElement[bool], elsewhere)
-        has_json = literal_column(costs.has_json, Boolean)
-        return case((has_json, _uses_any(names)), else_=elsewhere)
-
-    in_columns = {
-        "cost": literal_column(costs.total(), Numeric()),
-        "tokens": literal_column(costs.tokens(), Numeric()),
-        "shares": join_of_shares(cost_sql.shares_of(costs.total(), costs.of_models()), table.name),
-    }
     return Executions(
-        **(_in_every_generation() | in_columns),
+        **vars(counted_of(table, costs)),
+        id=table.c.id,
+        place=table.c.id.collate("C"),
+        execution_id=table.c.execution_id,
+        ended_at=table.c.ended_at,
+        duration_ms=table.c.total_duration_ms,
+        trigger=table.c.trigger,
+        workflows=schema.workflow,
         models=literal_column(costs.models()),
         sent=literal_column(costs.sent(), Numeric()),
         received=literal_column(costs.received(), Numeric()),
         charges=join_of_charges(cost_sql.lines_of(costs.of_models())),
         models_cut=cache(lambda most: literal_column(costs.models(most))),
-        uses_any=uses_any,
+        uses_any=_uses_any if revision.costs_in_json_alone else partial(_uses_any_of, costs),
     )
 
 
-def _in_every_generation() -> dict[str, Any]:
-    """Return what every generation keeps in the same columns, and sums as the first one's."""
-    table = schema.execution
-    return vars(counted_in(table)) | {
-        "id": table.c.id,
-        "place": table.c.id.collate("C"),
-        "execution_id": table.c.execution_id,
-        "ended_at": table.c.ended_at,
-        "duration_ms": table.c.total_duration_ms,
-        "trigger": table.c.trigger,
-        "workflows": schema.workflow,
-    }
-
-
-@cache
-def _models_cut(most: int) -> ColumnElement[list[str]]:
-    return literal_column(cost_json.models_of(_COST, most))
+def _uses_any_of(costs: CostColumns, names: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that one of the names is that of a model, wherever that is told."""
+    elsewhere = text(costs.used(":names_of_models")).bindparams(
+        bindparam("names_of_models", list(names), type_=ARRAY(Text))
+    )
+    if not costs.revision.cost_json:
+        return cast(ColumnElement[bool], elsewhere)
+    return case((literal_column(costs.has_json, Boolean), _uses_any(names)), else_=elsewhere)
 
 
 def _uses_any(names: Sequence[str]) -> ColumnElement[bool]:

@@ -32,6 +32,7 @@ from data.rules.money import ZERO, exact, trimmed
 from data.sums.measures import added_by
 from data.sums.places import by_place, instants
 from data.sums.rollup import tables
+from data.sums.rollup.pending import changed_rows, changed_states
 from data.sums.sources import OF_GROUPS, Source, spans_by_source
 from data.sums.totals import Totals
 
@@ -126,7 +127,8 @@ def _parts(
             parts.append(rows.where(selection.over(spans)))
             continue
         if source is Source.CHANGES:
-            changed, sign = tables.changed, tables.change.c.sign
+            pending = changed_rows if split is Split.WORKFLOW else changed_states
+            changed, sign = pending(totals.snapshot.revision)
             at, workspace_id = changed.started_at, changed.workspace_id
             rows = _read(changed, split, sign, changed.rows)
         else:

@@ -24,6 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.platform.executions import Executions
+from data.platform.generations import executions_of
+from data.platform.revision import Revision
 from data.platform.snapshot import Snapshot
 from data.platform.types import UtcTimestamp
 from data.rules.calendar import Span
@@ -31,6 +33,7 @@ from data.rules.money import ZERO
 from data.sums.measures import added_by
 from data.sums.places import by_place, instants, place_of
 from data.sums.rollup import tables
+from data.sums.rollup.pending import changed_rows, changed_states
 from data.sums.rollup.trust import is_trusted
 from data.sums.sources import Source, spans_by_source
 
@@ -52,9 +55,8 @@ class Totals:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:
-        """Return the sums of a snapshot; the rollup knows only costs that are in the JSONB."""
-        adds_up_all = snapshot.revision.costs_in_json_alone
-        return cls(snapshot, adds_up_all and is_trusted(snapshot.connection))
+        """Return the sums of a snapshot."""
+        return cls(snapshot, is_trusted(snapshot))
 
     def by_span(
         self, workspace_ids: Sequence[str], spans: Sequence[Span], *measures: str
@@ -76,7 +78,7 @@ class Totals:
             for source, of_source in sources.items():
                 values |= _ends(source, of_source)
             few = len(spans) if len(spans) <= _FEW else None
-            statement = _statement(self.snapshot.executions, shape, measures, few)
+            statement = _statement(self.snapshot.revision, shape, measures, few)
             for row in self.snapshot.connection.execute(statement, values):
                 for place, found in _placed(row, few):
                     for measure, value in zip(measures, found, strict=True):
@@ -119,14 +121,16 @@ class _Table(NamedTuple):
     adds: Any
 
 
-def _table_of(source: Source, executions: Executions) -> _Table:
+def _table_of(source: Source, revision: Revision, measures: tuple[str, ...]) -> _Table:
     if source is Source.EXECUTIONS:
+        executions = executions_of(revision)
         rows, at, workspace_id = executions.rows, executions.started_at, executions.workspace_id
         return _Table(rows, at, workspace_id, added_by(executions))
     if source is Source.CHANGES:
-        change = tables.changed
+        changed = changed_states if "tokens" in measures else changed_rows
+        change, sign = changed(revision)
         # What was there before has a minus: many states of an execution, and the last remains.
-        adds = {name: tables.change.c.sign * value for name, value in added_by(change).items()}
+        adds = {name: sign * value for name, value in added_by(change).items()}
         return _Table(change.rows, change.started_at, change.workspace_id, adds)
     folded = _FOLDED[source]
     return _Table(folded, folded.c.start, folded.c.workspace_id, folded.c)
@@ -134,7 +138,7 @@ def _table_of(source: Source, executions: Executions) -> _Table:
 
 @cache
 def _statement(
-    executions: Executions,
+    revision: Revision,
     shape: tuple[tuple[Source, bool], ...],
     measures: tuple[str, ...],
     few: int | None,
@@ -144,9 +148,10 @@ def _statement(
     A ``few`` spans stand beside each other in one row, many are rows that begin with their place.
     """
     if few is None and shape == _EXECUTIONS_ALONE:
-        return _each_apart(executions, measures)
+        return _each_apart(executions_of(revision), measures)
     rows = (
-        _rows(source, _table_of(source, executions), measures, many=many) for source, many in shape
+        _rows(source, _table_of(source, revision, measures), measures, many=many)
+        for source, many in shape
     )
     part = union_all(*rows).subquery("part")
     starts = instants("starts")

@@ -19,11 +19,10 @@ from data.rules.errors import UnavailableError, UsageError
 from data.sums import rollup
 from data.sums.rollup import sessions, trust
 from data.sums.rollup.tables import FOLDED, metadata
-from data.sums.rollup.triggers import NAMES
-from data.sums.rollup.trust import is_trusted
+from data.sums.rollup.triggers import EVENTS, PREFIX
 from data.sums.totals import Totals
 from tests.support.costs import CURRENT, OLD
-from tests.support.platform import Platform, Run, first_page, ids, spaced, utc
+from tests.support.platform import Platform, Run, first_page, ids, is_whole, spaced, utc
 from tests.support.summing import ALL_TIME, answers, assert_agrees, differences
 
 NOON: Final = utc("2026-10-10 12:00")
@@ -67,7 +66,7 @@ def sums(platform: Platform) -> list[object]:
 
 def trusted(platform: Platform, **options: str) -> bool:
     with connection_of(platform, **options) as connection:
-        return is_trusted(connection)
+        return is_whole(connection)
 
 
 @contextmanager
@@ -361,8 +360,8 @@ def test_a_wrong_sum_is_found_and_put_right(rolled: Platform, table: str, harm: 
         "UPDATE usage.change SET cost = '{\"total\": 77}' WHERE workspace_id = 'second'",
         "DELETE FROM usage.change WHERE workspace_id = 'second'",
         (
-            "INSERT INTO usage.change SELECT 1, 'gone', '2020-02-02', 'x', status, cost "
-            "FROM usage.change WHERE workspace_id = 'second'"
+            "INSERT INTO usage.change (sign, workspace_id, started_at, workflow_id, status, cost) "
+            "SELECT 1, 'gone', '2020-02-02', 'x', status, cost FROM usage.change WHERE workspace_id = 'second'"
         ),
     ],
 )
@@ -512,7 +511,7 @@ def test_installing_waits_for_who_is_at_work_already(bare: Platform) -> None:
 UNDO: Final = "ALTER TABLE workflow_execution_logs ENABLE ALWAYS TRIGGER"
 
 
-@pytest.mark.parametrize("trigger", NAMES)
+@pytest.mark.parametrize("trigger", [f"{PREFIX}{event}" for event in EVENTS])
 @pytest.mark.parametrize(
     "after", ["", "ENABLE ALWAYS TRIGGER", "ENABLE TRIGGER", "ENABLE REPLICA TRIGGER"]
 )
@@ -989,4 +988,4 @@ def test_an_answer_that_began_before_the_rollup_came_asks_the_executions(bare: P
         count = text(f"SELECT count(*) FROM {TABLE}")
         assert connection.execute(count).scalar_one() == 3
         rollup.install(bare.url)
-        assert not is_trusted(connection)
+        assert not is_whole(connection)

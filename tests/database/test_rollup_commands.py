@@ -3,14 +3,13 @@
 import re
 from pathlib import Path
 
-import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
 from app import main
-from data.sums.rollup.trust import TRUSTED
+from data.platform.connection import connect
 from demo.local_postgres import LocalPostgres
-from tests.support.platform import Platform, spaced, utc
+from tests.support.platform import Platform, is_whole, spaced, utc
 from tests.support.serving import environment, serving
 from tests.support.summing import assert_agrees
 
@@ -29,11 +28,12 @@ def said(command: str, platform: Platform) -> str:
 
 
 def is_trusted(url: str) -> bool:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(f"SELECT {TRUSTED}").fetchone()
-        assert row is not None
-        trusted: bool = row[0]
-        return trusted
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            return is_whole(connection)
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from psycopg import IsolationLevel
 
 from data.rules.calendar import Span
 from data.sums import rollup
-from data.sums.rollup.trust import is_trusted
 from tests.support.costs import amounts
-from tests.support.platform import Platform, Rolled, utc
+from tests.support.platform import Platform, Rolled, is_whole, utc
 from tests.support.summing import assert_equal
 
 MICROSECOND = timedelta(microseconds=1)
@@ -198,13 +197,13 @@ def test_whatever_writers_do_at_the_same_time_every_snapshot_has_the_same_sums_b
                 getattr(writers[name], end)()
             whole = keep(rolled_stage, writers, work, whole=whole)
             with rolled_stage.reader.connect() as connection:
-                assert is_trusted(connection) == whole
+                assert is_whole(connection) == whole
                 if whole:
                     assert_equal(connection, asked, scope)
     if not whole:
         rollup.verify(rolled_stage.url)
     with rolled_stage.reader.connect() as connection:
-        assert is_trusted(connection)
+        assert is_whole(connection)
         assert_equal(connection, asked, scope)
 
 

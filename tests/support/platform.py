@@ -13,6 +13,7 @@ from data.answers.ledger import Ledger
 from data.answers.page import Page
 from data.platform import schema
 from data.platform.access import Viewer
+from data.platform.snapshot import Snapshot
 from data.question.cursor import PAGE_SIZE, Cursor, Direction
 from data.question.query import UsageQuery
 from data.rules.billing import LimitScope
@@ -199,6 +200,11 @@ class Platform:
         return Ledger(self.reader, zone=zone, scope=scope)
 
 
+def is_whole(connection: Connection) -> bool:
+    """Tell whether the rollup is trusted in the snapshot of ``connection``."""
+    return is_trusted(Snapshot.of(connection))
+
+
 class Rolled(Platform):
     """A database of the platform with the rollup, in which every other batch of runs is folded.
 
@@ -209,7 +215,7 @@ class Rolled(Platform):
 
     def clear(self) -> None:
         with self.writer.connect() as connection:
-            whole = is_trusted(connection)
+            whole = is_whole(connection)
         if not whole:
             rollup.install(self.url)
         super().clear()

@@ -9,14 +9,12 @@ from sqlalchemy import Connection, text
 from data.platform.snapshot import Snapshot
 from data.rules.calendar import Span
 from data.sums.measures import MEASURES
+from data.sums.rollup.cells import cells_of_executions, cells_of_states
+from data.sums.rollup.pending import pending_states
 from data.sums.rollup.tables import FOLDED
-from data.sums.rollup.triggers import EXECUTIONS, cells_of, net_of
-from data.sums.rollup.trust import is_trusted
 from data.sums.totals import Totals
-from tests.support.platform import Platform, utc
+from tests.support.platform import Platform, is_whole, utc
 
-# What is not folded yet, as the cells that it will be.
-CHANGES: Final = cells_of(net_of("usage.change"))
 # The first and the last instant that a window can touch.
 ALL_TIME: Final = Span(utc("1969-12-31"), utc("9999-01-03"))
 DAYS: Final = [
@@ -33,8 +31,16 @@ def answers(
     return [dict(zip(sums, row, strict=True)) for row in zip(*sums.values(), strict=True)]
 
 
+def pending_cells(connection: Connection) -> str:
+    """Return the SQL of what is not folded yet, as the cells that it will be."""
+    revision = Snapshot.of(connection).revision
+    return cells_of_states(revision, pending_states(revision))
+
+
 def differences(connection: Connection) -> list[Any]:
     """Return where a table of sums, with the changes, differs from the executions."""
+    revision = Snapshot.of(connection).revision
+    changes, everything = pending_cells(connection), cells_of_executions(revision, "true")
     differing: list[Any] = []
     for table, (start, name) in FOLDED.items():
         sums = ", ".join(f"sum({measure}) AS {measure}" for measure in MEASURES)
@@ -45,10 +51,10 @@ def differences(connection: Connection) -> list[Any]:
                 WITH present AS (
                     SELECT workspace_id, start, name, {sums} FROM (
                         SELECT * FROM {table.fullname}
-                        UNION ALL {grouped} FROM ({CHANGES}) AS cell GROUP BY 1, 2, 3
+                        UNION ALL {grouped} FROM ({changes}) AS cell GROUP BY 1, 2, 3
                     ) AS part GROUP BY 1, 2, 3
                 ),
-                expected AS ({grouped} FROM ({cells_of(EXECUTIONS)}) AS cell GROUP BY 1, 2, 3)
+                expected AS ({grouped} FROM ({everything}) AS cell GROUP BY 1, 2, 3)
                 SELECT '{table.name}', * FROM (
                     SELECT 'surplus', * FROM
                     (SELECT * FROM present EXCEPT SELECT * FROM expected) AS surplus
@@ -76,7 +82,7 @@ def assert_equal(
     [everything] = answers(connection, [ALL_TIME], workspaces, rollup=False)
     by_model = text(
         "SELECT coalesce(sum(cost), 0) FROM (SELECT workspace_id, cost FROM usage.by_model "
-        f"UNION ALL SELECT workspace_id, cost FROM ({CHANGES}) AS cell) AS part "
+        f"UNION ALL SELECT workspace_id, cost FROM ({pending_cells(connection)}) AS cell) AS part "
         "WHERE workspace_id = ANY(:workspaces)"
     )
     parts = connection.execute(by_model, {"workspaces": list(workspaces)}).scalar_one()
@@ -86,6 +92,6 @@ def assert_equal(
 def assert_agrees(platform: Platform, spans: Sequence[Span] = (ALL_TIME,)) -> None:
     """Find the rollup trusted, and equal to the executions."""
     with platform.reader.connect() as connection:
-        assert is_trusted(connection)
+        assert is_whole(connection)
         assert_equal(connection, spans)
         assert_equal(connection, DAYS)

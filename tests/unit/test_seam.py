@@ -13,13 +13,14 @@ from typing import Final
 import pytest
 
 from data.platform import schema
-from data.platform.copies import COPIED
+from data.platform.copies import EXECUTIONS, copied_columns
 from data.platform.executions import Executions
 from data.platform.readiness import BROUGHT, COST_JSON, LEDGER, OWNERS, SESSIONS, SIGN_IN
 from data.sums.rollup.tables import metadata as rollup
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("app.py", "commands", "components", "data", "settings", "web")
+COPIED: Final = {column.name for column in copied_columns(EXECUTIONS)}
 TOLD: Final = {*(field.name for field in fields(Executions)), *COPIED, "name"}
 OF_ROLLUP: Final = {column.name for table in rollup.tables.values() for column in table.c}
 READ: Final = [LEDGER, SIGN_IN, SESSIONS, OWNERS, COST_JSON, *BROUGHT.values()]

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from data.sums.rollup import recount, trust
+from data.platform.revision import Revision
+from data.sums.rollup import recount
 from data.sums.rollup.definition import comment, demand_installed
 from data.sums.rollup.tables import change, metadata
+from data.sums.rollup.trust import COMMENT, Trust
 
 Progress = Callable[[date], None]
 
@@ -22,22 +24,23 @@ class Verified:
     wrong: int
 
 
-def fill(connection: Connection, progress: Progress) -> Verified:
+def fill(connection: Connection, revision: Revision, progress: Progress) -> Verified:
     """Compare all days; what happens to the triggers meanwhile makes it begin anew."""
+    trust = Trust.of(revision)
     while True:
-        demand_installed(connection)
+        demand_installed(connection, trust)
         with connection.begin():
-            if not connection.exec_driver_sql(f"SELECT {trust.TRUSTED}").scalar_one():
-                comment(connection, trust.FILLING)
-            before = _state(connection)
-        verified = _days(connection, progress)
+            if not connection.exec_driver_sql(f"SELECT {trust.trusted}").scalar_one():
+                comment(connection, trust, trust.filling)
+            before = _state(connection, trust)
+        verified = _days(connection, revision, progress)
         with connection.begin():
             # A truncate sets its mark before this, which is seen, or after it, which prevails.
             connection.exec_driver_sql(
                 f"LOCK TABLE {change.fullname} IN SHARE UPDATE EXCLUSIVE MODE"
             )
-            if _state(connection) == before:
-                comment(connection, trust.WHOLE)
+            if _state(connection, trust) == before:
+                comment(connection, trust, trust.whole)
                 break
     with connection.execution_options(isolation_level="AUTOCOMMIT").begin():
         for table in metadata.sorted_tables:
@@ -45,15 +48,15 @@ def fill(connection: Connection, progress: Progress) -> Verified:
     return verified
 
 
-def _state(connection: Connection) -> tuple[Any, ...]:
-    query = f"SELECT {trust.COMMENT}, {trust.FINGERPRINT}"
+def _state(connection: Connection, trust: Trust) -> tuple[Any, ...]:
+    query = f"SELECT {COMMENT}, {trust.fingerprint}"
     return tuple(connection.exec_driver_sql(query).one())
 
 
-def _days(connection: Connection, progress: Progress) -> Verified:
+def _days(connection: Connection, revision: Revision, progress: Progress) -> Verified:
     days = wrong = 0
     with connection.begin():
-        connection.exec_driver_sql(recount.EXPECTED_TABLE)
+        recount.make_room(connection, revision)
     # What is folded and what is counted have to be of one instant.
     connection.execution_options(isolation_level="REPEATABLE READ")
     following = recount.FIRST_DAY
@@ -62,7 +65,7 @@ def _days(connection: Connection, progress: Progress) -> Verified:
             day = recount.next_day(connection, following)
             if day is None:
                 break
-            wrong += recount.day(connection, day)
+            wrong += recount.day(connection, revision, day)
         progress(day)
         days += 1
         following = day + timedelta(days=1)

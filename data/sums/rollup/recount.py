@@ -5,10 +5,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
-from data.platform.copies import TABLE
+from data.platform.copies import EXECUTIONS
+from data.platform.revision import Revision
 from data.sums.measures import MEASURES
-from data.sums.rollup.tables import FOLDED
-from data.sums.rollup.triggers import END_OF_TIME, EXECUTIONS, FIRST_INSTANT, cells_of, net_of
+from data.sums.rollup import pending
+from data.sums.rollup.cells import (
+    END_OF_TIME,
+    FIRST_INSTANT,
+    cells_of_executions,
+    cells_of_states,
+)
+from data.sums.rollup.tables import FOLDED, change
 
 FIRST_DAY: Final = date.fromisoformat(FIRST_INSTANT)
 
@@ -17,19 +24,15 @@ _COLUMNS: Final = ", ".join((*_KEY, *MEASURES))
 _SUMS: Final = ", ".join(f"sum({measure}) AS {measure}" for measure in MEASURES)
 
 
-def some(changes: int) -> str:
-    """Return the condition for so many changes, whichever."""
-    return f"ctid = ANY(ARRAY(SELECT ctid FROM usage.change LIMIT {changes}))"
-
-
-def fold(connection: Connection, which: str) -> int:
-    """Move the changes that fulfil the condition ``which`` into the sums; return how many."""
+def fold(connection: Connection, revision: Revision, chosen: str) -> int:
+    """Move the changes that ``chosen`` chooses into the sums; return how many."""
+    taken = pending.taken(revision, chosen)
     folded = ", ".join(_folded(table) for table in FOLDED)
     count: int = connection.exec_driver_sql(
         f"""
-        WITH taken AS (DELETE FROM usage.change WHERE {which} RETURNING *),
-        cells AS MATERIALIZED ({cells_of(net_of("taken"))}), {folded}
-        SELECT count(*) FROM taken
+        WITH {taken.tables},
+        cells AS MATERIALIZED ({cells_of_states(revision, taken.states)}), {folded}
+        SELECT {taken.count}
         """
     ).scalar_one()
     return count
@@ -53,14 +56,15 @@ def _grouped(table: Table, cells: str) -> str:
     """
 
 
-EXPECTED_TABLE: Final = f"""
-    CREATE TEMPORARY TABLE IF NOT EXISTS expected AS {cells_of(EXECUTIONS)} LIMIT 0
-"""
+def make_room(connection: Connection, revision: Revision) -> None:
+    """Make the table that a day's cells are counted into."""
+    cells = cells_of_executions(revision, "true")
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS expected AS {cells} LIMIT 0")
 
 
 def next_day(connection: Connection, day: date) -> date | None:
     """Return the first day from ``day`` on of which there is anything to count or to compare."""
-    ranges = [(TABLE, "started_at"), ("usage.change", "started_at")]
+    ranges = [(EXECUTIONS, "started_at"), (change.fullname, "started_at")]
     ranges += [(table.fullname, "start") for table in FOLDED]
     found = ", ".join(
         f"(SELECT min({at}) FROM {table} WHERE {at} >= '{day}' AND {at} < '{END_OF_TIME}')"
@@ -70,17 +74,17 @@ def next_day(connection: Connection, day: date) -> date | None:
     return first if isinstance(first, date) else None
 
 
-def day(connection: Connection, day: date) -> int:
+def day(connection: Connection, revision: Revision, day: date) -> int:
     """Compare the sums of a day with its executions; return how many were wrong, and repaired.
 
     In one snapshot, with all changes of the day folded: what commits later comes as a change.
     """
-    within = f">= '{day}' AND {{0}} < '{day + timedelta(days=1)}'"
-    fold(connection, f"started_at {within.format('started_at')}")
-    executions = f"{EXECUTIONS} WHERE started_at {within.format('started_at')}"
+    within = f"{{0}} >= '{day}' AND {{0}} < '{day + timedelta(days=1)}'"
+    started = within.format("started_at")
+    fold(connection, revision, pending.of_span(revision, started))
     connection.exec_driver_sql("TRUNCATE expected")
-    connection.exec_driver_sql(f"INSERT INTO expected {cells_of(executions)}")
-    return sum(_compare(connection, table, f"start {within.format('start')}") for table in FOLDED)
+    connection.exec_driver_sql(f"INSERT INTO expected {cells_of_executions(revision, started)}")
+    return sum(_compare(connection, table, within.format("start")) for table in FOLDED)
 
 
 def _compare(connection: Connection, table: Table, within: str) -> int:

@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from data.platform.copies import TABLE
+from data.platform.copies import EXECUTIONS
 from data.rules.errors import UsageError
 
 _LOCK: Final = 4_183_520_072  # any number that nobody else locks
@@ -73,6 +73,6 @@ def patiently(connection: Connection, change: Callable[[Connection], None]) -> N
         else:
             return
     raise UsageError(
-        f"{TABLE} was in use all the time, by long transactions or a vacuum. Try again "
+        f"{EXECUTIONS} was in use all the time, by long transactions or a vacuum. Try again "
         "when they have ended."
     )

@@ -1,15 +1,16 @@
 """The rollup's own tables, in the schema ``usage`` of the platform's database.
 
-``change`` is what triggers append to: what counts of an execution before (-1) and after (1). The
-others are what changes add up to once folded. In ``by_model`` the empty name is what no model
-accounts for: base charge and tools. In ``by_workflow`` it is a workflow that was deleted.
+``change`` and ``line`` are what triggers append to: what counts of an execution, and of a line of
+its charges, before (-1) and after (1). The others are what changes add up to once folded. In
+``by_model`` the empty name is what no model accounts for: base charge and tools. In ``by_workflow``
+it is a workflow that was deleted.
 """
 
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, SmallInteger, Table, Text
 
-from data.platform.copies import copied_columns, counted_in
+from data.platform.copies import EXECUTIONS, LINES, copied_columns
 from data.platform.types import UtcTimestamp
 from data.sums.measures import MEASURES
 
@@ -25,13 +26,15 @@ def _measures() -> list[Column[object]]:
 
 # No constraint: nothing that a platform writes may be refused here. No index: it would cost writers
 # more than it gives to readers of a table that is emptied every minute.
-change = Table(
-    "change",
-    metadata,
-    Column("sign", SmallInteger),
-    *copied_columns(),
-)
-changed: Final = counted_in(change)
+def _changes(name: str, of: str) -> Table:
+    return Table(name, metadata, Column("sign", SmallInteger), *copied_columns(of))
+
+
+change: Final = _changes("change", EXECUTIONS)
+line: Final = _changes("line", LINES)
+
+# The table of changes of each table that is copied.
+CHANGES: Final = {EXECUTIONS: change, LINES: line}
 
 
 def _folded(name: str) -> Table:
