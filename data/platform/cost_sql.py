@@ -40,20 +40,37 @@ def lines_of(models: str) -> str:
 def shares_of(total: str, models: str) -> str:
     """Return rows of ``name`` and ``amount``: the dollars that each model accounts for.
 
-    The empty name has the rest up to the ``total``; there are no rows where that is unknown.
+    The empty name has the rest up to the ``total``; there are no rows where that is unknown. Where
+    models add up to more than the total, it goes to the dearest ones first: none counts less than
+    nothing.
     """
+    parts = f"SELECT * FROM ({models}) AS used WHERE cost IS NOT NULL AND name <> ''"
     return f"""
-        SELECT name,
-            CASE name WHEN '' THEN total - coalesce(sum(part) OVER (), 0) ELSE part END AS amount
+        SELECT share.name, share.amount
         FROM (
             SELECT {total} AS total
             OFFSET 0 -- or the total would be read anew wherever it is named
         ) AS known
         CROSS JOIN LATERAL (
-            SELECT '' AS name, NULL::numeric AS part
-            UNION ALL
-            SELECT left(name, 200), cost FROM ({models}) AS used
-            WHERE cost IS NOT NULL AND name <> ''
+            SELECT left(name, 200) AS name, CASE
+                WHEN name = '' THEN total - least(sum(cost) OVER (), total)
+                WHEN sum(cost) OVER () <= total THEN cost
+                -- Once for each execution, and only for one whose parts have to be cut.
+                ELSE (({_cut_to("total", parts)}) -> name)::numeric
+            END AS amount
+            FROM (SELECT '' AS name, 0 AS cost UNION ALL SELECT name, cost FROM ({parts}) AS part)
+                AS each
         ) AS share
         WHERE total IS NOT NULL
+    """
+
+
+def _cut_to(total: str, parts: str) -> str:
+    """Return what each of ``parts`` counts up to the ``total``, by name: a JSONB object."""
+    return f"""
+        SELECT jsonb_object_agg(name, least(so_far, {total}) - least(so_far - cost, {total}))
+        FROM (
+            SELECT name, cost, sum(cost) OVER (ORDER BY {_DEAREST_FIRST}) AS so_far
+            FROM ({parts}) AS part
+        ) AS listed
     """

@@ -3,6 +3,7 @@
 The oracle shares no line with the product: it reads what the test wrote, row by row.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -363,3 +364,68 @@ def test_the_documented_grants_are_enough(cluster: str) -> None:
             finally:
                 engine.dispose()
                 connection.execute(f"DROP OWNED BY {ROLE}; DROP ROLE {ROLE}".encode())
+
+
+def beyond(count: int) -> list[tuple[Decimal, dict[str, tuple[Decimal, int]]]]:
+    """Draw a total, often below its models, and the cost and tokens of each of these."""
+    rng = Random(14)
+    # Two that are the same once they are cut, many that cost the same.
+    names = ["gpt-4o", "haiku", "opus", "", f"{'m' * 200}a", f"{'m' * 200}b"]
+    found = []
+    for _ in range(count):
+        used = rng.sample(names, rng.randrange(len(names)))
+        models = {
+            name: (Decimal(rng.choice(["0", "0.1", "0.10", "1e-20", "7"])), rng.randrange(3))
+            for name in used
+        }
+        full = sum((cost for cost, _ in models.values()), Decimal(0))
+        total = rng.choice([full, full * 2, full / 2, full - Decimal("1e-21"), Decimal("0.05")])
+        found.append((max(total, Decimal(0)), models))
+    return found
+
+
+def parts_of(total: Decimal, models: dict[str, tuple[Decimal, int]]) -> dict[str, Decimal]:
+    """Give the total to one model after the other, and what is left to the empty name."""
+    order = sorted(models, key=lambda name: (-models[name][0], -models[name][1], name.encode()))
+    counted: dict[str, Decimal] = {}
+    for name in order:
+        if name:
+            counted[name] = min(total, models[name][0])
+            total -= counted[name]
+    return counted | {"": total}
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_models_beyond_the_total_count_up_to_it_the_dearest_first_and_no_group_is_negative(
+    cluster: str, generation: int
+) -> None:
+    drawn_parts = beyond(150)
+    groups: dict[str, Decimal] = {}
+    runs = []
+    for number, (total, models) in enumerate(drawn_parts):
+        for name, amount in parts_of(total, models).items():
+            groups[name[:200]] = groups.get(name[:200], Decimal(0)) + amount
+        run = Stored(f"r{number:03}", str(total))
+        if generation == 1:
+            told_in_json = {
+                name: {"total": f"{cost:f}", "tokens": tokens}
+                for name, (cost, tokens) in models.items()
+            }
+            run.json = json.dumps({"total": f"{total:f}", "models": told_in_json})
+        else:
+            run.lines = [model(name, str(cost), used) for name, (cost, used) in models.items()]
+        runs.append(run)
+    with own_platform(cluster) as platform:
+        platform.account(5)
+        if generation == 1:
+            platform.runs(Run(run.id, NOON, run.json) for run in runs)
+        else:
+            platform.sql(SECOND)
+            write(platform, tuple(runs))
+        query = UsageQuery(WORKSPACE, ALWAYS)
+        figures = platform.ledger().figures(VIEWER, query, Split.MODEL)
+        assert {group.key or "": group.cost for group in figures.groups} == {
+            name: amount for name, amount in groups.items() if amount
+        }
+        assert sum(groups.values()) == figures.sums.cost
+        assert min(min(group.costs) for group in figures.groups) >= 0
