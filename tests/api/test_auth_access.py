@@ -26,9 +26,12 @@ def later_platform(cluster: str) -> Iterator[Platform]:
 
 @pytest.fixture
 def later(later_platform: Platform) -> Platform:
-    later_platform.sql("DELETE FROM member")
     later_platform.clear()
+    later_platform.sql("DELETE FROM organization")
     _people(later_platform)
+    later_platform.sql(
+        "INSERT INTO organization (id, name) VALUES ('org', 'Ours'), ('org-2', 'Theirs')"
+    )
     for person, organization, role in (
         ("org-owner", "org", "owner"),
         ("org-admin", "org", "admin"),
@@ -36,7 +39,8 @@ def later(later_platform: Platform) -> Platform:
         ("admin-elsewhere", "org-2", "admin"),
     ):
         later_platform.sql(
-            "INSERT INTO member (user_id, organization_id, role) VALUES (:who, :org, :role)",
+            "INSERT INTO member (id, user_id, organization_id, role) "
+            "VALUES (:who, :who, :org, :role)",
             who=person,
             org=organization,
             role=role,

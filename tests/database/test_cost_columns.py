@@ -40,19 +40,6 @@ from tests.support.signing import own_platform
 
 ROLE: Final = "reader_of_columns"
 NOON: Final = utc("2026-10-10 12:00")
-SECOND: Final = """
-    ALTER TABLE workflow_execution_logs ADD cost_total numeric, ADD models_used text[];
-    CREATE TYPE usage_log_category AS ENUM ('model', 'fixed', 'tool');
-    CREATE TYPE usage_log_source AS ENUM ('workflow', 'copilot');
-    CREATE TABLE usage_log (
-        id text PRIMARY KEY DEFAULT gen_random_uuid(), user_id text NOT NULL,
-        category usage_log_category NOT NULL, source usage_log_source NOT NULL,
-        description text NOT NULL, metadata jsonb, cost numeric NOT NULL,
-        workspace_id text, workflow_id text, execution_id text,
-        created_at timestamp NOT NULL DEFAULT now()
-    );
-    CREATE INDEX usage_log_execution_id_idx ON usage_log (execution_id)
-"""
 IN_JSON: Final = (
     '{"total": 9, "tokens": {"input": 7, "output": 5}, '
     '"models": {"haiku": {"total": 1}, "gpt-4o": {"total": 6, "tokens": {"total": 12}}}}'
@@ -80,9 +67,8 @@ def model(name: str, cost: str, sent: int | None = None, received: int | None = 
 @contextmanager
 def second(cluster: str, *stored: Stored, limit: int = 5) -> Iterator[Platform]:
     """Make a platform of the second generation that holds these, a minute apart."""
-    with own_platform(cluster) as platform:
+    with own_platform(cluster, later=True) as platform:
         platform.account(limit)
-        platform.sql(SECOND)
         write(platform, stored)
         yield platform
 
@@ -102,10 +88,10 @@ def write(platform: Platform, stored: tuple[Stored, ...]) -> None:
         )
         for source, category, description, cost, metadata in each.lines:
             platform.sql(
-                "INSERT INTO usage_log (user_id, category, source, description, cost, metadata, "
-                "execution_id) VALUES (:user, CAST(:category AS usage_log_category), "
-                "CAST(:source AS usage_log_source), :description, CAST(:cost AS numeric), "
-                "CAST(:metadata AS jsonb), :execution)",
+                "INSERT INTO usage_log (id, user_id, category, source, description, cost, "
+                "metadata, execution_id) VALUES (gen_random_uuid(), :user, "
+                "CAST(:category AS usage_log_category), CAST(:source AS usage_log_source), "
+                ":description, CAST(:cost AS numeric), CAST(:metadata AS jsonb), :execution)",
                 user=PAYER,
                 category=category,
                 source=source,
@@ -331,7 +317,7 @@ def test_a_platform_that_is_upgraded_is_read_right_from_the_next_question_on(
         ledger = platform.ledger()
         query = UsageQuery(WORKSPACE, ALWAYS)
         assert ledger.summary(VIEWER, query).sums.cost == 9
-        platform.sql(SECOND)
+        platform.upgrade()
         new = Stored("new", "0.25", ["opus"], lines=[model("opus", "0.25", 3)])
         write(platform, (new,))
         # That UPDATE of cost_total alone is what the rollup's triggers do not see.
@@ -348,7 +334,6 @@ def test_the_documented_grants_are_enough(cluster: str) -> None:
     run = Stored("a", "2", ["haiku", "opus"], lines=[model("opus", "1", 20, 10)])
     with own_platform(cluster, later=True) as platform:
         platform.account(5)
-        platform.sql(SECOND)
         write(platform, (run,))
         engine = connect(platform.url.replace("postgres@", f"{ROLE}@", 1))
         with psycopg.connect(platform.url, autocommit=True) as connection:

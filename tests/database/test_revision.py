@@ -5,6 +5,10 @@ from data.platform.revision import Revision, revision_of
 from tests.support.platform import Platform
 from tests.support.signing import own_platform
 
+SECOND = Revision(
+    organizations=True, key_hashes=True, cost_total=True, models_used=True, usage_log=True
+)
+
 
 def _revision(platform: Platform) -> Revision:
     with platform.reader.connect() as connection:
@@ -53,7 +57,7 @@ def test_columns_of_other_tables_and_schemas_do_not_count(cluster: str) -> None:
 @pytest.mark.parametrize("drop", ["DROP TABLE api_key", "DROP TABLE workspace CASCADE"])
 def test_a_table_that_is_not_there_has_no_column(cluster: str, drop: str) -> None:
     with own_platform(cluster, later=True) as platform:
-        assert _revision(platform) == Revision(organizations=True, key_hashes=True)
+        assert _revision(platform) == SECOND
         platform.sql(drop)
         gone = _revision(platform)
         assert gone.key_hashes == ("workspace" in drop)
@@ -66,7 +70,7 @@ def test_a_role_without_any_right_may_ask(cluster: str) -> None:
         engine = connect(platform.url.replace("postgres@", "without_any_right@", 1))
         try:
             with engine.connect() as connection:
-                assert revision_of(connection) == Revision(organizations=True, key_hashes=True)
+                assert revision_of(connection) == SECOND
         finally:
             engine.dispose()
             platform.sql("DROP ROLE without_any_right")

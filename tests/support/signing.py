@@ -120,7 +120,7 @@ def ban(platform: Platform, user_id: str, until: datetime | None = None) -> None
 
 @contextmanager
 def own_platform(cluster: str, *, later: bool = False) -> Iterator[Platform]:
-    """Make a database of the platform for one module or test; ``later``: a later revision."""
+    """Make a database of the platform for one module or test; ``later``: second generation."""
     name = f"sign_in_{next(_numbers)}"
     url = cluster.replace("/postgres?", f"/{name}?")
     with psycopg.connect(cluster, autocommit=True) as connection:
@@ -132,13 +132,7 @@ def own_platform(cluster: str, *, later: bool = False) -> Iterator[Platform]:
         try:
             platform = Platform(url, writer, reader)
             if later:
-                platform.sql("ALTER TABLE workspace ADD organization_id text")
-                platform.sql("ALTER TABLE api_key ADD key_hash text UNIQUE")
-                platform.sql(
-                    "CREATE TABLE member (id text PRIMARY KEY DEFAULT gen_random_uuid(), "
-                    "user_id text NOT NULL UNIQUE, organization_id text NOT NULL, "
-                    "role text NOT NULL)"
-                )
+                platform.upgrade()
             yield platform
         finally:
             reader.dispose()
