@@ -149,6 +149,16 @@ def rolled_stage(cluster: str, rolled_template: str) -> Iterator[Rolled]:
         yield from _platform_at(url, Rolled)
 
 
+@pytest.fixture(scope="session")
+def rolled_second(cluster: str) -> Iterator[Rolled]:
+    """Yield one database of the second generation with the rollup, for many examples."""
+    for url in _fresh_database(cluster):
+        for platform in _platform_at(url, Rolled):
+            platform.upgrade()
+            rollup.install(url)
+            yield platform
+
+
 @pytest.fixture
 def rolled(rolled_stage: Rolled) -> Platform:
     """Return the database with the rollup, empty."""

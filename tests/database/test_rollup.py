@@ -361,7 +361,8 @@ def test_a_wrong_sum_is_found_and_put_right(rolled: Platform, table: str, harm: 
         "DELETE FROM usage.change WHERE workspace_id = 'second'",
         (
             "INSERT INTO usage.change (sign, workspace_id, started_at, workflow_id, status, cost) "
-            "SELECT 1, 'gone', '2020-02-02', 'x', status, cost FROM usage.change WHERE workspace_id = 'second'"
+            "SELECT 1, 'gone', '2020-02-02', 'x', status, cost FROM usage.change "
+            "WHERE workspace_id = 'second'"
         ),
     ],
 )

@@ -16,8 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import IsolationLevel
 
+from data.platform.revision import revision_of
 from data.rules.calendar import Span
 from data.sums import rollup
+from data.sums.rollup import pending, recount
+from data.sums.rollup.sessions import session
 from tests.support.costs import amounts
 from tests.support.platform import Platform, Rolled, is_whole, utc
 from tests.support.summing import assert_equal
@@ -85,6 +88,38 @@ STATEMENTS: Final = {
     "savepoint": "SAVEPOINT here",
     "go back": "ROLLBACK TO SAVEPOINT here",
 }
+LINE: Final = """
+    INSERT INTO usage_log
+        (id, user_id, category, source, description, cost, metadata, execution_id)
+    SELECT gen_random_uuid(), 'payer', %(category)s, %(source)s, %(model)s, %(price)s,
+        %(metadata)s, execution_id
+    FROM unnest(%(execution_ids)s::text[]) AS execution_id
+"""
+# The second generation's; what an execution is charged may come before it, and stay after it.
+OF_LINES: Final = {
+    "total": "UPDATE workflow_execution_logs SET cost_total = %(total)s WHERE id = %(id)s",
+    "no json": "UPDATE workflow_execution_logs SET cost = NULL WHERE id IN (%(id)s, %(other)s)",
+    "another execution": """
+        UPDATE workflow_execution_logs SET execution_id = execution_id || '+' WHERE id = %(id)s
+    """,
+    "line": LINE,
+    "lines": LINE,
+    "charge anew": """
+        UPDATE usage_log SET cost = %(price)s, metadata = %(metadata)s
+        WHERE execution_id = %(id)s AND description = %(model)s
+    """,
+    "charge another": "UPDATE usage_log SET execution_id = %(other)s WHERE execution_id = %(id)s",
+    "not the workflow's": """
+        UPDATE usage_log SET source = %(source)s, category = %(category)s
+        WHERE execution_id = %(id)s
+    """,
+    "one line less": """
+        DELETE FROM usage_log WHERE id IN (
+            SELECT id FROM usage_log WHERE execution_id = %(id)s ORDER BY id LIMIT 1)
+    """,
+    "no lines": "DELETE FROM usage_log WHERE execution_id IN (%(id)s, %(other)s)",
+}
+EVERY: Final = STATEMENTS | OF_LINES
 
 
 @dataclass(frozen=True)
@@ -102,8 +137,9 @@ class Step:
             for key, value in self.values.items()
         }
         values["workflows"] = [f"{writer}-triage", f"{writer}-report"]
+        values["execution_ids"] = [values["id"]] * (2 if self.name == "lines" else 1)
         try:
-            psycopg.ClientCursor(connection).execute(STATEMENTS[self.name], values)
+            psycopg.ClientCursor(connection).execute(EVERY[self.name], values)
         except (psycopg.IntegrityError, psycopg.errors.InvalidSavepointSpecification):
             connection.rollback()
 
@@ -135,21 +171,36 @@ def steps(draw: st.DrawFn, *names: str) -> Step:
         "status": draw(st.sampled_from(STATUSES)),
         "cost": draw(costs()),
         "role": draw(st.sampled_from(("replica", "origin"))),
+        "total": draw(st.sampled_from((None, "0", "0.75", "2", "2.00", "NaN"))),
+        "model": draw(st.sampled_from(("gpt-4o", "haiku", ""))),
+        "price": draw(st.sampled_from(("0.5", "0.50", "0.25", "3", "0", "NaN", "-1"))),
+        "metadata": draw(st.sampled_from(METADATA)),
+        "category": draw(st.sampled_from(("model", "model", "tool"))),
+        "source": draw(st.sampled_from(("workflow", "workflow", "copilot"))),
     }
-    return Step(draw(st.sampled_from(names or tuple(STATEMENTS))), values)
+    return Step(draw(st.sampled_from(names)), values)
 
 
-# What a writer does, how it goes on, and what is done to the rollup then.
-turns = st.tuples(
-    st.sampled_from(WRITERS),
-    st.lists(steps(), min_size=1, max_size=4),
-    st.sampled_from(("commit", "commit", "rollback", "stay")),
-    st.sampled_from(("nothing",) * 4 + ("compact",) * 4 + ("verify", "truncate")),
+METADATA: Final = (
+    *(None, "{}", "[]", '{"inputTokens": 5}', '{"inputTokens": 5.0, "outputTokens": 2}'),
+    *('{"inputTokens": 7, "outputTokens": null}', '{"outputTokens": "x"}'),
 )
-scripts = st.tuples(
-    st.lists(st.tuples(st.sampled_from(WRITERS), steps("insert")), min_size=4, max_size=8),
-    st.lists(turns, min_size=1, max_size=5),
-)
+
+
+def scripts(*names: str) -> st.SearchStrategy[Any]:
+    """Draw what writers do, how each goes on, and what is done to the rollup then."""
+    turns = st.tuples(
+        st.sampled_from(WRITERS),
+        st.lists(steps(*names), min_size=1, max_size=4),
+        st.sampled_from(("commit", "commit", "rollback", "stay")),
+        st.sampled_from(("nothing",) * 4 + ("compact", "fold some") * 2 + ("verify", "truncate")),
+    )
+    return st.tuples(
+        st.lists(st.tuples(st.sampled_from(WRITERS), steps("insert")), min_size=4, max_size=8),
+        st.lists(turns, min_size=1, max_size=5),
+    )
+
+
 # Of two that are serializable one may have to begin anew, with the rollup or without it.
 levels = st.tuples(
     st.sampled_from(IsolationLevel),
@@ -175,19 +226,43 @@ def spans(draw: st.DrawFn) -> list[Span]:
     return draw(st.permutations(kept))
 
 
+Script = tuple[list[tuple[str, Step]], list[tuple[str, list[Step], str, str]]]
+Levels = tuple[IsolationLevel, IsolationLevel]
+scopes = st.sampled_from((None, ["a-first"]))
+
+
 @settings(max_examples=50)
-@given(script=scripts, isolated=levels, asked=spans(), scope=st.sampled_from((None, ["a-first"])))
+@given(script=scripts(*STATEMENTS), isolated=levels, asked=spans(), scope=scopes)
 def test_whatever_writers_do_at_the_same_time_every_snapshot_has_the_same_sums_both_ways(
     rolled_stage: Rolled,
-    script: tuple[list[tuple[str, Step]], list[tuple[str, list[Step], str, str]]],
-    isolated: tuple[IsolationLevel, IsolationLevel],
+    script: Script,
+    isolated: Levels,
     asked: list[Span],
     scope: list[str] | None,
 ) -> None:
-    found(rolled_stage)
+    hold(rolled_stage, script, isolated, asked, scope)
+
+
+@settings(max_examples=50)
+@given(script=scripts(*EVERY, *OF_LINES), isolated=levels, asked=spans(), scope=scopes)
+def test_the_same_holds_where_an_execution_is_charged_line_by_line(
+    rolled_second: Rolled,
+    script: Script,
+    isolated: Levels,
+    asked: list[Span],
+    scope: list[str] | None,
+) -> None:
+    hold(rolled_second, script, isolated, asked, scope)
+
+
+def hold(
+    stage: Rolled, script: Script, isolated: Levels, asked: list[Span], scope: list[str] | None
+) -> None:
+    """Play the script, and find the same sums both ways at each of its turns."""
+    found(stage)
     rows, turns = script
     whole = True
-    with writing(rolled_stage, isolated) as writers:
+    with writing(stage, isolated) as writers:
         for name, step in rows:
             step.take(name, writers[name])
         for name, taken, end, work in [("a", [], "commit", "nothing"), *turns]:
@@ -195,14 +270,14 @@ def test_whatever_writers_do_at_the_same_time_every_snapshot_has_the_same_sums_b
                 step.take(name, writers[name])
             if end != "stay":
                 getattr(writers[name], end)()
-            whole = keep(rolled_stage, writers, work, whole=whole)
-            with rolled_stage.reader.connect() as connection:
+            whole = keep(stage, writers, work, whole=whole)
+            with stage.reader.connect() as connection:
                 assert is_whole(connection) == whole
                 if whole:
                     assert_equal(connection, asked, scope)
     if not whole:
-        rollup.verify(rolled_stage.url)
-    with rolled_stage.reader.connect() as connection:
+        rollup.verify(stage.url)
+    with stage.reader.connect() as connection:
         assert is_whole(connection)
         assert_equal(connection, asked, scope)
 
@@ -233,6 +308,10 @@ def keep(stage: Rolled, writers: dict[str, psycopg.Connection], work: str, *, wh
     """Do what is done from time to time; return whether the rollup is to be trusted then."""
     if work == "compact":
         rollup.compact(stage.url)
+    elif work == "fold some":
+        with session(stage.url) as connection, connection.begin():
+            revision = revision_of(connection)
+            recount.fold(connection, revision, pending.some(revision, 2))
     elif work == "verify":
         assert rollup.verify(stage.url).wrong == 0 or not whole
         return True

@@ -56,7 +56,7 @@ def some(revision: Revision, changes: int) -> str:
     if not revision.usage_log:
         return f"SELECT ctid FROM {_CHANGE} LIMIT {changes}"
     return " UNION ".join(
-        f"SELECT execution_id FROM (SELECT execution_id FROM {table} LIMIT {changes}) AS some"
+        f"SELECT execution_id FROM (SELECT execution_id FROM {table} LIMIT {changes}) AS first_ones"
         for table in (_CHANGE, _LINE)
     )
 
