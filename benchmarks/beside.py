@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -63,7 +63,7 @@ def main(
         scene = stack.enter_context(stage.scene(executions))
         for state in states:
             with _both(stage, scene, checkout, rollup=state) as scenes:
-                _compare(scenes, (checkout, ROOT), only)
+                compare(scenes, (checkout, ROOT), only, _ALLOWED)
 
 
 @contextmanager
@@ -98,7 +98,11 @@ def _run(stage: Stage, statement: str, *names: str) -> None:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def _compare(scenes: list[Scene], roots: tuple[Path, Path], only: str) -> None:
+def compare(scenes: Sequence[Scene], roots: tuple[Path, Path], only: str, allowed: float) -> None:
+    """Ask two products, each of its scene, in turn; print what takes how long, and the ratio.
+
+    ``only`` is a pattern of endpoints; a ratio above ``allowed`` is marked.
+    """
     with ExitStack() as stack:
         clients: list[Client] = []
         asked: list[dict[str, Question]] = []
@@ -113,7 +117,7 @@ def _compare(scenes: list[Scene], roots: tuple[Path, Path], only: str) -> None:
                 questions = [each[endpoint] for each in asked]
                 before, after = _times(clients, questions, scenes[1].options)
                 ratio = after / before
-                mark = "" if ratio <= _ALLOWED else f"  above {_ALLOWED}"
+                mark = "" if ratio <= allowed else f"  above {allowed}"
                 click.echo(
                     f"{endpoint:32} {before * 1000:9.2f} {after * 1000:9.2f} {ratio:6.3f}{mark}"
                 )

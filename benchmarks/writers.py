@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from benchmarks.seeded import seeded
-from benchmarks.world import BUSY, WORKFLOWS
+from benchmarks.world import BUSY, PAYER, WORKFLOWS
 from demo.costs import PRICES, cost_text, use
 from demo.local_postgres.programs import MAJOR_VERSION
 
@@ -50,14 +50,20 @@ class Writers:
     """pgbench at work: four transactions for each execution, all of them in one workspace.
 
     The first inserts it, running, with its base charge; two more let models appear and the cost
-    grow; the last completes it, with what the last block added. ``held`` are milliseconds that each
-    transaction stays open.
+    grow; the last completes it, with what the last block added. In the ``second`` generation they
+    are three: it is inserted without a cost, completed with one, and charged line by line.
+    ``held`` are milliseconds that each transaction stays open.
     """
 
-    def __init__(self, url: str, scratch: Path, seconds: float, held: int = 0) -> None:
+    def __init__(
+        self, url: str, scratch: Path, seconds: float, held: int = 0, *, second: bool = False
+    ) -> None:
         self._scratch = scratch / f"writers-{os.urandom(4).hex()}"
         self._scratch.mkdir()
-        scripts = [self._script(number, held) for number in range(_SCRIPTS)]
+        of_generation = _charged if second else _in_json
+        scripts = [
+            self._script(number, of_generation(seeded(number)), held) for number in range(_SCRIPTS)
+        ]
         command = [_pgbench(), "--no-vacuum", "--protocol=prepared", "--log"]
         command += [f"--client={CLIENTS}", "--jobs=2", f"--time={max(1, round(seconds))}"]
         command += [f"--log-prefix={self._scratch / 'log'}", "--define=place=0"]
@@ -101,23 +107,66 @@ class Writers:
                     case [_, _, microseconds, _, second, fraction, *_]:
                         yield int(second) + int(fraction) / 1e6, int(microseconds) / 1e6
 
-    def _script(self, number: int, held: int) -> Path:
-        costs = [_literal(cost) for cost in _costs(seeded(number))]
-        last = "status = 'completed', ended_at = now(), total_duration_ms = 1234"
-        insert = (
-            f"INSERT INTO {_TABLE} (id, workflow_id, execution_id, level, trigger, started_at,"  # noqa: S608 - its own words
-            f" cost, workspace_id, status) VALUES ({_ID}, '{BUSY}_flow_' || :flow, {_ID}, 'info',"
-            f" 'api', now(), {costs[0]}, '{BUSY}', 'running')"
-        )
-        grow = [f"UPDATE {_TABLE} SET cost = {cost} WHERE id = {_ID}" for cost in costs[1:3]]  # noqa: S608 - its own words
-        complete = f"UPDATE {_TABLE} SET cost = {costs[3]}, {last} WHERE id = {_ID}"  # noqa: S608 - its own words
-        statements = [insert, *grow, complete]
+    def _script(self, number: int, transactions: list[str], held: int) -> Path:
         if held:
-            statements = [f"BEGIN;\n{each};\n\\sleep {held} ms\nEND" for each in statements]
+            transactions = [f"BEGIN;\n{each};\n\\sleep {held} ms\nEND" for each in transactions]
         draw = f"\\set place :place + 1\n\\set flow random(0, {WORKFLOWS - 1})\n"
         script = self._scratch / f"{number}.sql"
-        script.write_text(draw + "".join(f"{each};\n" for each in statements))
+        script.write_text(draw + "".join(f"{each};\n" for each in transactions))
         return script
+
+
+_COMPLETE: Final = "status = 'completed', ended_at = now(), total_duration_ms = 1234"
+
+
+def _in_json(rng: random.Random) -> list[str]:
+    """Return the transactions of an execution whose cost is JSONB."""
+    costs = [_literal(cost) for cost in _costs(rng)]
+    grow = [f"UPDATE {_TABLE} SET cost = {cost} WHERE id = {_ID}" for cost in costs[1:3]]
+    complete = f"UPDATE {_TABLE} SET cost = {costs[3]}, {_COMPLETE} WHERE id = {_ID}"
+    return [_insert(costs[0]), *grow, complete]
+
+
+def _charged(rng: random.Random) -> list[str]:
+    """Return the transactions of an execution that is charged line by line."""
+    models = rng.sample(list(PRICES), 2)
+    prices = [rng.randint(1, 90_000) for _ in models]
+    total = f"0.{sum(prices) + 5000:06}"
+    complete = (
+        f"UPDATE {_TABLE} SET cost_total = {total}, models_used = ARRAY['{models[0]}',"
+        f" '{models[1]}'], {_COMPLETE} WHERE id = {_ID}"
+    )
+    metadata = [
+        f'{{"inputTokens": {rng.randint(200, 9000)}, "outputTokens": {rng.randint(200, 9000)}}}'
+        for _ in models
+    ]
+    lines = ", ".join(
+        f"({_ID} || '-{place}', '{PAYER}', '{category}', 'workflow', '{description}',"
+        f" 0.{price:06}, {metadata}, '{BUSY}', {_ID})"
+        for place, (category, description, price, metadata) in enumerate(
+            [
+                ("fixed", "execution_fee", 5000, "NULL"),
+                *(
+                    ("model", model, price, _literal(told))
+                    for model, price, told in zip(models, prices, metadata, strict=True)
+                ),
+            ]
+        )
+    )
+    charge = (
+        "INSERT INTO usage_log (id, user_id, category, source, description, cost, metadata,"
+        f" workspace_id, execution_id) VALUES {lines};\n"
+        f"UPDATE {_TABLE} SET cost_total = {total} WHERE id = {_ID}"
+    )
+    return [_insert("NULL"), complete, f"BEGIN;\n{charge};\nEND"]
+
+
+def _insert(cost: str) -> str:
+    return (
+        f"INSERT INTO {_TABLE} (id, workflow_id, execution_id, level, trigger, started_at,"
+        f" cost, workspace_id, status) VALUES ({_ID}, '{BUSY}_flow_' || :flow, {_ID}, 'info',"
+        f" 'api', now(), {cost}, '{BUSY}', 'running')"
+    )
 
 
 def _costs(rng: random.Random) -> Iterator[str]:
