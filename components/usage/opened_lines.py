@@ -54,21 +54,25 @@ def _cost(detail: Detail) -> Iterator[Component]:
     )
     lines = [(_line(detail, charge), _dollars(charge)) for charge in detail.charges]
     yield _table(lines, last=(total, formats.exact_dollars(row.cost)))
+    if detail.excess is not None:
+        yield html.P(
+            f"Its lines exceed the recorded cost by {formats.exact_dollars(detail.excess)}: they "
+            "count up to it, the dearest first.",
+            className="usage-muted",
+        )
 
 
 def _line(detail: Detail, charge: Charge) -> Component:
     if charge.model is None:
-        return html.Span(_rest(detail, charge))
+        return html.Span(_rest(detail))
     tokens = _tokens(charge.tokens, charge.sent, charge.received)
     tools = f"of which {formats.exact_dollars(charge.tools)} tools" if charge.tools else ""
     return _named(named(charge.model), " · ".join(filter(None, (tokens, tools))))
 
 
-def _rest(detail: Detail, rest: Charge) -> str:
+def _rest(detail: Detail) -> str:
     """Name what no model accounts for; base charge and tools only where it can be nothing else."""
     models = [charge for charge in detail.charges if charge.model is not None]
-    if rest.cost is not None and rest.cost < 0:
-        return "Models add up to more than the recorded total"
     if any(charge.cost is None for charge in models):
         return "Everything else"
     if not models and (detail.execution.models or detail.execution.tokens != 0):

@@ -50,10 +50,10 @@ class Executions(Counted):
 
     ``place`` is the id as ledger order compares it. ``models`` are names, dearest first; ``sent``
     and ``received`` are tokens. ``charges`` joins rows of what is known of each model, whatever its
-    name: ``place`` (dearest first), ``model``, ``cost`` and ``tools`` (dollars), ``tokens``,
-    ``sent``, ``received``. ``workflows`` has ``id``, ``workspace_id`` and ``name``. ``models_cut``
-    gives ``models``, each cut to so many characters; ``uses_any`` the condition that one of them is
-    among some names, without reading their costs.
+    name: ``place`` (dearest first, the empty name last), ``model``, ``cost`` and ``tools``
+    (dollars), ``tokens``, ``sent``, ``received``. ``workflows`` has ``id``, ``workspace_id`` and
+    ``name``. ``models_cut`` gives ``models``, each cut to so many characters; ``uses_any`` the
+    condition that one of them is among some names, without reading their costs.
     """
 
     id: ColumnElement[str]

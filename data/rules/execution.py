@@ -57,9 +57,8 @@ class Execution(NamedTuple):
 class Charge(NamedTuple):
     """A line of an execution's cost, in dollars; ``tools`` are within ``cost``.
 
-    ``model`` is None for what no model accounts for: base charge and tools. That is the rest up to
-    the total, and so less than nothing where the models' charges add up to more than it. ``sent``
-    and ``received`` are tokens.
+    ``model`` is None for what no model accounts for: base charge and tools, the rest up to the
+    total. ``sent`` and ``received`` are tokens.
     """
 
     model: str | None

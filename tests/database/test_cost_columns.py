@@ -429,3 +429,13 @@ def test_models_beyond_the_total_count_up_to_it_the_dearest_first_and_no_group_i
         }
         assert sum(groups.values()) == figures.sums.cost
         assert min(min(group.costs) for group in figures.groups) >= 0
+        for run, (total, models) in zip(runs, drawn_parts, strict=True):
+            detail = platform.ledger().execution(VIEWER, WORKSPACE, run.id)
+            counted: dict[str, Decimal] = {"": Decimal(0)}
+            for charge in detail.charges:
+                assert charge.cost is not None
+                name = charge.model or ""
+                counted[name] = counted.get(name, Decimal(0)) + charge.cost
+            assert counted == parts_of(total, models)
+            over = sum((cost for cost, _ in models.values()), -total)
+            assert detail.excess == (over if over > 0 else None)
