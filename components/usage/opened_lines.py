@@ -10,7 +10,7 @@ from components import formats
 from components.scope_words import SCOPE_WORDS
 from components.usage import reasons
 from data.answers.detail import Detail
-from data.rules.execution import Charge
+from data.rules.execution import Charge, Execution
 from data.rules.labels import UNFINISHED, type_label, workflow_label
 from data.rules.shown import named, shown
 from settings import Settings
@@ -44,14 +44,14 @@ def _cost(detail: Detail) -> Iterator[Component]:
     if row.cost is None:
         yield html.P(reasons.of_cost(row))
         if row.tokens is not None:
-            yield _table([("Tokens", _tokens(row.tokens, row.sent, row.received))])
+            yield _table([("Tokens", _tokens_of(row))])
+        yield from _missing_tokens(row)
         return
     if row.status in UNFINISHED:
         yield html.P(f"Still {row.status}: this is what it cost so far.")
-    tokens = _tokens(row.tokens, row.sent, row.received)
-    total = _named(
-        "Total", tokens if len(detail.charges) != 1 or not detail.charges[0].tokens else ""
-    )
+    # A single line tells them already.
+    told = len(detail.charges) == 1 and detail.charges[0].tokens and row.tokens_complete
+    total = _named("Total", "" if told else _tokens_of(row))
     lines = [(_line(detail, charge), _dollars(charge)) for charge in detail.charges]
     yield _table(lines, last=(total, formats.exact_dollars(row.cost)))
     if detail.excess is not None:
@@ -60,6 +60,12 @@ def _cost(detail: Detail) -> Iterator[Component]:
             "count up to it, the dearest first.",
             className="usage-muted",
         )
+    yield from _missing_tokens(row)
+
+
+def _missing_tokens(row: Execution) -> Iterator[Component]:
+    if not row.tokens_complete:
+        yield html.P(f"{reasons.TOKENS_INCOMPLETE}.", className="usage-muted")
 
 
 def _line(detail: Detail, charge: Charge) -> Component:
@@ -84,7 +90,13 @@ def _dollars(charge: Charge) -> str:
     return formats.UNKNOWN if charge.cost is None else formats.exact_dollars(charge.cost)
 
 
-def _tokens(total: int | None, sent: int | None, received: int | None) -> str:
+def _tokens_of(row: Execution) -> str:
+    return _tokens(row.tokens, row.sent, row.received, complete=row.tokens_complete)
+
+
+def _tokens(
+    total: int | None, sent: int | None, received: int | None, *, complete: bool = True
+) -> str:
     if total is None:
         return ""
     ways = [
@@ -93,7 +105,9 @@ def _tokens(total: int | None, sent: int | None, received: int | None) -> str:
         if number is not None
     ]
     noun = "token" if total == 1 else "tokens"
-    return f"{formats.count(total)} {noun}" + (f" ({', '.join(ways)})" if ways else "")
+    return f"{formats.at_least(total, complete=complete)} {noun}" + (
+        f" ({', '.join(ways)})" if ways else ""
+    )
 
 
 def _why(detail: Detail, settings: Settings) -> Iterator[Component]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -42,6 +43,7 @@ def _in_json() -> Executions:
     """Return the executions of the first generation: all that is known of costs is in the JSONB."""
     return Executions(
         **_in_every_generation(),
+        tokens_complete=true(),
         models=literal_column(cost_json.models_of(_COST)),
         sent=literal_column(cost_json.sent_of(_COST), Numeric()),
         received=literal_column(cost_json.received_of(_COST), Numeric()),
@@ -74,6 +76,7 @@ def _in_columns(revision: Revision) -> Executions:
     }
     return Executions(
         **(_in_every_generation() | in_columns),
+        tokens_complete=literal_column(costs.tokens_complete(), Boolean()),
         models=literal_column(costs.models()),
         sent=literal_column(costs.sent(), Numeric()),
         received=literal_column(costs.received(), Numeric()),
