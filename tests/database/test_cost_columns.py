@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -373,6 +374,64 @@ def test_page_opened_row_and_api_say_that_tokens_are_at_least_so_many_and_why(
             told_of = json.dumps(answer, ensure_ascii=False)
             assert (reason in told_of) == ("≥" in told_of) == (total is not None)
             assert total is None or total in told_of
+
+
+STATUSES: Final = ("running", "pending", "paused", "redacting", "completed", "failed", "cancelled")
+TRIGGERS: Final = (
+    *("manual", "api", "schedule", "chat", "webhook", "mcp", "a2a", "copilot", "mothership"),
+    *("workflow", "custom_block", "table", "resume", "gmail"),
+)
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_every_status_and_trigger_is_shown_offered_and_filtered_by(
+    cluster: str, generation: int, api_of: Callable[..., Api]
+) -> None:
+    kinds = {f"r{n:02}": kind for n, kind in enumerate(product(STATUSES, TRIGGERS))}
+    runs = [Stored(name, "2", json=None if generation == 2 else '{"total": 2}') for name in kinds]
+    with (first if generation == 1 else second)(cluster, *runs) as platform:
+        for name, (status, trigger) in kinds.items():
+            platform.sql(
+                "UPDATE workflow_execution_logs SET status = :status, trigger = :trigger "
+                "WHERE id = :id",
+                id=name,
+                status=status,
+                trigger=trigger,
+            )
+        api = api_of(platform.reader)
+        always = {"workspaceId": WORKSPACE, "from": "2026-10-10", "to": "2026-10-10"}
+
+        def found(**asked: Any) -> set[str]:
+            listed = api.json("billing/usage", always | asked)["data"]
+            assert all(kinds[row["id"]] == (row["status"], row["trigger"]) for row in listed)
+            sums = api.json("billing/usage/summary", always | asked)
+            assert (sums["executions"], sums["cost_usd"]) == (len(listed), str(2 * len(listed)))
+            return {row["id"] for row in listed}
+
+        assert found() == set(kinds)
+        for word in STATUSES:
+            assert found(status=word) == {key for key, kind in kinds.items() if kind[0] == word}
+        for word in TRIGGERS:
+            assert found(trigger=word) == {key for key, kind in kinds.items() if kind[1] == word}
+        both = {"status": ["paused", "redacting"], "trigger": ["custom_block", "mothership"]}
+        assert len(found(**both)) == 4
+        query = UsageQuery(WORKSPACE, ALWAYS)
+        figures, options = platform.ledger().figures_shown(VIEWER, query, Split.TYPE)
+        assert figures.sums.unfinished == 4 * len(TRIGGERS)
+        assert options.statuses == sorted(STATUSES)
+        assert options.triggers == sorted(TRIGGERS)
+        search = urlencode({"from": "2026-10-10", "to": "2026-10-10", **both}, doseq=True)
+        path = f"/workspace/{WORKSPACE}/usage"
+        table = call_page(api.client, path, f"?{search}").get_json()["response"]["usage-table"]
+        assert len(table["data"]) == 4
+        for row, tips in zip(table["data"], table["tooltip_data"], strict=True):
+            status, trigger = kinds[row["id"]]
+            assert tips["cost"]["value"].startswith(f"Still {status}. Exact cost $2 so far")
+            asked = {"usage-opened-row.data": {"id": row["id"], "pathname": path}}
+            answer = call(api.client, "usage-opened-body.children", asked).get_json()["response"]
+            told_of = json.dumps(answer, ensure_ascii=False)
+            assert f"· {trigger} · {status}" in told_of
+            assert f"Still {status}: this is what it cost so far." in told_of
 
 
 def test_an_opened_row_says_by_how_much_its_lines_exceed_the_cost(
