@@ -86,6 +86,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def at_least(number: int, *, complete: bool) -> str:
+    """Write a count in full, ``≥ 12,345`` where it is not ``complete``."""
+    return count(number) if complete else f"≥ {count(number)}"
+
+
 def counted(number: int, word: str) -> str:
     """Write a count of something: ``1 day``, ``1,204 days``."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"

@@ -10,7 +10,7 @@ from components import formats
 from components.scope_words import SCOPE_WORDS
 from components.usage import reasons
 from data.answers.detail import Detail
-from data.rules.execution import Charge
+from data.rules.execution import Charge, Execution
 from data.rules.labels import UNFINISHED, type_label, workflow_label
 from data.rules.shown import named, shown
 from settings import Settings
@@ -44,31 +44,41 @@ def _cost(detail: Detail) -> Iterator[Component]:
     if row.cost is None:
         yield html.P(reasons.of_cost(row))
         if row.tokens is not None:
-            yield _table([("Tokens", _tokens(row.tokens, row.sent, row.received))])
+            yield _table([("Tokens", _tokens_of(row))])
+        yield from _missing_tokens(row)
         return
     if row.status in UNFINISHED:
         yield html.P(f"Still {row.status}: this is what it cost so far.")
-    tokens = _tokens(row.tokens, row.sent, row.received)
-    total = _named(
-        "Total", tokens if len(detail.charges) != 1 or not detail.charges[0].tokens else ""
-    )
+    # A single line tells them already.
+    told = len(detail.charges) == 1 and detail.charges[0].tokens and row.tokens_complete
+    total = _named("Total", "" if told else _tokens_of(row))
     lines = [(_line(detail, charge), _dollars(charge)) for charge in detail.charges]
     yield _table(lines, last=(total, formats.exact_dollars(row.cost)))
+    if detail.excess is not None:
+        yield html.P(
+            f"Its lines exceed the recorded cost by {formats.exact_dollars(detail.excess)}: they "
+            "count up to it, the dearest first.",
+            className="usage-muted",
+        )
+    yield from _missing_tokens(row)
+
+
+def _missing_tokens(row: Execution) -> Iterator[Component]:
+    if not row.tokens_complete:
+        yield html.P(f"{reasons.TOKENS_INCOMPLETE}.", className="usage-muted")
 
 
 def _line(detail: Detail, charge: Charge) -> Component:
     if charge.model is None:
-        return html.Span(_rest(detail, charge))
+        return html.Span(_rest(detail))
     tokens = _tokens(charge.tokens, charge.sent, charge.received)
     tools = f"of which {formats.exact_dollars(charge.tools)} tools" if charge.tools else ""
     return _named(named(charge.model), " · ".join(filter(None, (tokens, tools))))
 
 
-def _rest(detail: Detail, rest: Charge) -> str:
+def _rest(detail: Detail) -> str:
     """Name what no model accounts for; base charge and tools only where it can be nothing else."""
     models = [charge for charge in detail.charges if charge.model is not None]
-    if rest.cost is not None and rest.cost < 0:
-        return "Models add up to more than the recorded total"
     if any(charge.cost is None for charge in models):
         return "Everything else"
     if not models and (detail.execution.models or detail.execution.tokens != 0):
@@ -80,7 +90,13 @@ def _dollars(charge: Charge) -> str:
     return formats.UNKNOWN if charge.cost is None else formats.exact_dollars(charge.cost)
 
 
-def _tokens(total: int | None, sent: int | None, received: int | None) -> str:
+def _tokens_of(row: Execution) -> str:
+    return _tokens(row.tokens, row.sent, row.received, complete=row.tokens_complete)
+
+
+def _tokens(
+    total: int | None, sent: int | None, received: int | None, *, complete: bool = True
+) -> str:
     if total is None:
         return ""
     ways = [
@@ -89,7 +105,9 @@ def _tokens(total: int | None, sent: int | None, received: int | None) -> str:
         if number is not None
     ]
     noun = "token" if total == 1 else "tokens"
-    return f"{formats.count(total)} {noun}" + (f" ({', '.join(ways)})" if ways else "")
+    return f"{formats.at_least(total, complete=complete)} {noun}" + (
+        f" ({', '.join(ways)})" if ways else ""
+    )
 
 
 def _why(detail: Detail, settings: Settings) -> Iterator[Component]:

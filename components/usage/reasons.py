@@ -16,6 +16,7 @@ from data.rules.position import Position
 from data.rules.shown import named
 from settings import Settings
 
+TOKENS_INCOMPLETE: Final = "A model was used of which the platform recorded no tokens"
 # More of them would not fit into a tooltip.
 _MODELS_AT_MOST: Final = 20
 
@@ -29,6 +30,7 @@ def of_cells(view: View, row: Execution) -> dict[str, str]:
             "This workflow was deleted" if row.workflow_name is None else named(row.workflow_name)
         ),
         "model": _models(row.models),
+        **({} if row.tokens_complete else {"tokens": TOKENS_INCOMPLETE}),
         "cost": of_cost(row),
     }
 

@@ -157,7 +157,7 @@ def _cells(view: View, row: Execution) -> dict[str, str]:
         "type": type_label(row.type),
         "workflow": _workflow(view, row),
         "model": _model(row),
-        "tokens": formats.UNKNOWN if row.tokens is None else formats.count(row.tokens),
+        "tokens": _tokens(row),
         "cost": _cost(row),
     }
 
@@ -166,6 +166,12 @@ def _model(row: Execution) -> str:
     if not row.models:
         return formats.UNKNOWN
     return model_label([named(row.models[0], _MODEL_AT_MOST), *row.models[1:]])
+
+
+def _tokens(row: Execution) -> str:
+    if row.tokens is None:
+        return formats.UNKNOWN
+    return formats.at_least(row.tokens, complete=row.tokens_complete)
 
 
 def _cost(row: Execution) -> str:

@@ -9,7 +9,6 @@ from typing import Final, Self
 from data.answers.crossings import Crossings
 from data.platform.opened import charges_of, end_of, execution_named
 from data.platform.rows import costs_in
-from data.platform.snapshot import Snapshot
 from data.platform.terms import Account
 from data.question.filters import is_text
 from data.rules.allowance import Crossing, label
@@ -29,9 +28,10 @@ class Detail:
     """Everything known of one execution.
 
     ``charges`` add up to its cost to the last digit, an unknown one as 0; there are none where the
-    cost is unknown. ``crossing`` is that of its billing period. ``before`` and ``after`` are the
-    account's running total around it, None for viewers to whom they would tell of other people's
-    workspaces.
+    cost is unknown. ``excess`` is by how many dollars they exceeded it before they were cut to it,
+    None where none was. ``crossing`` is that of its billing period. ``before`` and ``after`` are
+    the account's running total around it, None for viewers to whom they would tell of other
+    people's workspaces.
     """
 
     account: Account
@@ -40,6 +40,7 @@ class Detail:
     ended_at: datetime | None
     duration_ms: int | None
     charges: Sequence[Charge]
+    excess: Decimal | None
     crossing: Crossing | None
     before: Decimal | None
     after: Decimal | None
@@ -80,6 +81,7 @@ class Detail:
         crossing = crossings.of(totals, account, [period]).get(period)
         row = read._replace(label=label(position, read.cost, [crossing] if crossing else []))
         ended_at, duration_ms = end_of(snapshot, row)
+        charges, excess = _within(row.cost, charges_of(snapshot, row))
         before = after = None
         if tells_totals:
             before = _spent_before(totals, account, period, position)
@@ -91,20 +93,34 @@ class Detail:
             period=period,
             ended_at=ended_at,
             duration_ms=duration_ms,
-            charges=_charges(snapshot, row),
+            charges=charges,
+            excess=excess,
             crossing=crossing,
             before=before,
             after=after,
         )
 
 
-def _charges(snapshot: Snapshot, row: Execution) -> list[Charge]:
-    if row.cost is None:
-        return []
-    charges = charges_of(snapshot, row)
+def _within(
+    total: Decimal | None, recorded: Sequence[Charge]
+) -> tuple[list[Charge], Decimal | None]:
+    """Return charges that add up to ``total``, and by how much the ``recorded`` ones exceed it.
+
+    It is given to one after the other. How much of a charge that is cut are tools, nobody knows.
+    """
+    if total is None:
+        return [], None
+    left, charges = total, []
     with exact():
-        rest = trimmed(row.cost - sum((charge.cost or ZERO for charge in charges), ZERO))
-    return [*charges, Charge(None, rest)] if rest else charges
+        for charge in recorded:
+            known = charge.cost or ZERO
+            within = known <= left
+            charges.append(charge if within else charge._replace(cost=trimmed(left), tools=None))
+            left -= known if within else left
+        excess = sum((charge.cost or ZERO for charge in recorded), ZERO) - total
+    if left:
+        charges.append(Charge(None, trimmed(left)))
+    return charges, trimmed(excess) if excess > 0 else None
 
 
 def _spent_before(

@@ -48,6 +48,14 @@ class CostColumns:
         """Return its tokens: ``numeric``, a whole number; as far as they were recorded."""
         return self._either(cost_json.tokens_of, self._sum_of("tokens"))
 
+    def tokens_complete(self) -> str:
+        """Return the condition that no model was used of which nothing is recorded."""
+        if not self.revision.models_used:
+            return "true"
+        used = f"array_replace({self.table}.models_used, NULL, '')"
+        complete = f"coalesce({used} <@ (ARRAY[''] || {self._names_logged()}), true)"
+        return self._either(lambda _: "true", complete)
+
     def sent(self) -> str:
         """Return the tokens that went in: ``numeric``, a whole number."""
         return self._either(cost_json.sent_of, self._sum_of("sent"))
@@ -105,13 +113,6 @@ class CostColumns:
         """Return what ``usage_log`` has of each model; metadata is cumulative, amounts add up."""
         if not self.revision.usage_log:
             return _NOTHING
-        lines = (
-            self.lines
-            or f"""
-            SELECT description, cost, metadata FROM usage_log
-            WHERE execution_id = {self.table}.execution_id AND {COUNTED_LINES}
-        """
-        )
         sent, received = (
             cost_json.whole(f"metadata -> '{key}'") for key in ("inputTokens", "outputTokens")
         )
@@ -125,11 +126,24 @@ class CostColumns:
                         THEN sum(cost) END AS cost,
                     max({cost_json.amount("metadata -> 'toolCost'")}) AS tools,
                     max({sent}) AS sent, max({received}) AS received
-                FROM ({lines}) AS line
-                WHERE NOT {self.has_json}
+                {self._lines()}
                 GROUP BY description
             ) AS logged
         """
+
+    def _lines(self) -> str:
+        """Return from where to select the lines of its models."""
+        logged = f"""
+            SELECT description, cost, metadata FROM usage_log
+            WHERE execution_id = {self.table}.execution_id AND {COUNTED_LINES}
+        """
+        return f"FROM ({self.lines or logged}) AS line WHERE NOT {self.has_json}"
+
+    def _names_logged(self) -> str:
+        """Return the names of the models of which ``usage_log`` has something: ``text[]``."""
+        if not self.revision.usage_log:
+            return "ARRAY[]::text[]"
+        return f"ARRAY(SELECT description {self._lines()})"
 
     def _only_used(self) -> str:
         """Return the models that were used and of which ``usage_log`` has nothing."""
@@ -139,5 +153,5 @@ class CostColumns:
             SELECT DISTINCT name, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
                 NULL::numeric
             FROM unnest({self.table}.models_used) AS name
-            WHERE name NOT IN (SELECT name FROM ({self._logged()}) AS line)
+            WHERE name <> ALL ({self._names_logged()})
         """

@@ -29,9 +29,12 @@ def names_of(models: str, most: int | None = None) -> str:
 
 
 def lines_of(models: str) -> str:
-    """Return ``models`` with their ``place``, dearest first; the name is ``model``."""
+    """Return ``models`` with their ``place``, dearest first; the name is ``model``.
+
+    The empty name comes last: ``shares_of`` counts it with what no model accounts for.
+    """
     return f"""
-        SELECT row_number() OVER (ORDER BY {_DEAREST_FIRST}) AS place,
+        SELECT row_number() OVER (ORDER BY name = '', {_DEAREST_FIRST}) AS place,
             name AS model, cost, tools, tokens, sent, received
         FROM ({models}) AS used
     """

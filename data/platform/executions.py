@@ -54,9 +54,10 @@ class Counted:
 class Executions(Counted):
     """The platform's executions.
 
-    ``place`` is the id as ledger order compares it. ``models`` are names, dearest first; ``sent``
-    and ``received`` are tokens. ``charges`` joins rows of what is known of each model, whatever its
-    name: ``place`` (dearest first), ``model``, ``cost`` and ``tools`` (dollars), ``tokens``,
+    ``place`` is the id as ledger order compares it. ``tokens_complete`` says that no more of them
+    are known to have been used. ``models`` are names, dearest first; ``sent`` and ``received`` are
+    tokens. ``charges`` joins rows of what is known of each model, whatever its name: ``place``
+    (dearest first, the empty name last), ``model``, ``cost`` and ``tools`` (dollars), ``tokens``,
     ``sent``, ``received``. ``workflows`` has ``id``, ``workspace_id`` and ``name``. ``models_cut``
     gives ``models``, each cut to so many characters; ``uses_any`` the condition that one of them is
     among some names, without reading their costs.
@@ -68,6 +69,7 @@ class Executions(Counted):
     ended_at: ColumnElement[datetime | None]
     duration_ms: ColumnElement[int | None]
     trigger: ColumnElement[str]
+    tokens_complete: ColumnElement[bool]
     models: ColumnElement[list[str]]
     sent: ColumnElement[Decimal | None]
     received: ColumnElement[Decimal | None]

@@ -47,6 +47,7 @@ def executions_of(revision: Revision) -> Executions:
         duration_ms=table.c.total_duration_ms,
         trigger=table.c.trigger,
         workflows=schema.workflow,
+        tokens_complete=literal_column(costs.tokens_complete(), Boolean()),
         models=literal_column(costs.models()),
         sent=literal_column(costs.sent(), Numeric()),
         received=literal_column(costs.received(), Numeric()),

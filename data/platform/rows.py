@@ -56,6 +56,7 @@ def select_executions(
         text(executions.workflows.c.name).label("workflow_name"),
         models.label("models"),
         executions.tokens.label("tokens"),
+        executions.tokens_complete.label("tokens_complete"),
         executions.cost.label("cost"),
         *((executions.sent, executions.received) if sent_and_received else ()),
     )
@@ -72,9 +73,10 @@ def _beginning(column: ColumnElement[str]) -> ColumnElement[str]:
 def read_executions(rows: Iterable[Any]) -> Iterator[Execution]:
     """Read rows of ``select_executions`` as they come; they have no labels yet."""
     for row in rows:
-        *told, tokens, cost = row[:11]
-        sent, received = row[11:] or (None, None)
-        yield Execution._make((*told, whole(tokens), cost, whole(sent), whole(received), None))
+        *told, tokens, complete, cost = row[:12]
+        sent, received = row[12:] or (None, None)
+        of_tokens = (whole(tokens), complete)
+        yield Execution._make((*told, *of_tokens, cost, whole(sent), whole(received), None))
 
 
 def whole(number: Decimal | None) -> int | None:

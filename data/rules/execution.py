@@ -18,8 +18,9 @@ class Execution(NamedTuple):
     """A row of the ledger.
 
     ``workflow_name`` is None where the workflow was deleted; ``tokens`` and ``cost`` (dollars) are
-    None where they are unknown. ``sent`` and ``received`` (tokens) and the ``label`` are None also
-    where the question did not need them.
+    None where they are unknown. ``tokens_complete`` is False where a model was used of which no
+    tokens are recorded: there were at least so many. ``sent`` and ``received`` (tokens) and the
+    ``label`` are None also where the question did not need them.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Execution(NamedTuple):
     workflow_name: str | None
     models: list[str]
     tokens: int | None
+    tokens_complete: bool
     cost: Decimal | None
     sent: int | None = None
     received: int | None = None
@@ -57,9 +59,8 @@ class Execution(NamedTuple):
 class Charge(NamedTuple):
     """A line of an execution's cost, in dollars; ``tools`` are within ``cost``.
 
-    ``model`` is None for what no model accounts for: base charge and tools. That is the rest up to
-    the total, and so less than nothing where the models' charges add up to more than it. ``sent``
-    and ``received`` are tokens.
+    ``model`` is None for what no model accounts for: base charge and tools, the rest up to the
+    total. ``sent`` and ``received`` are tokens.
     """
 
     model: str | None

@@ -64,6 +64,7 @@ def test_an_execution_is_told_as_in_the_list_and_in_full(
             part("gpt-4o", "1", 10, 10, 20),
             part(None, "0.005", None, None, None),
         ],
+        "lines_exceed_usd": None,
         "limit_usd": "10",
         "crossed_at": "2026-10-10T12:00:00.000000Z",
         "included_usd": "2.5",
@@ -104,13 +105,16 @@ def test_an_unknown_cost_is_null_and_has_no_parts(api: Api) -> None:
     assert (told["parts"], told["type"]) == ([], "on_demand")
 
 
-def test_parts_may_be_less_than_nothing_but_add_up(platform: Platform, api: Api) -> None:
+def test_parts_that_exceed_the_cost_are_cut_to_it_and_it_is_told_by_how_much(
+    platform: Platform, api: Api
+) -> None:
     platform.account()
     cost = '{"total": 0.3, "models": {"a": {"total": 0.30000000000000004}, "b": {"total": "?"}}}'
     platform.runs([Run("one", utc("2026-10-10 12:00"), cost)])
     told = api.json(PATH, {"workspaceId": WORKSPACE, "id": "one"})
     costs = [part["cost_usd"] for part in told["parts"]]
-    assert costs == ["0.30000000000000004", None, "-0.00000000000000004"]
+    assert costs == ["0.3", None]
+    assert told["lines_exceed_usd"] == "0.00000000000000004"
     assert sum(map(Decimal, filter(None, costs))) == Decimal(told["cost_usd"])
 
 

@@ -174,6 +174,7 @@ def as_listed(row: Any) -> dict[str, Any]:
         "model": row.model,
         "models": [row.model] if row.model else [],
         "tokens": row.tokens,
+        "tokens_complete": True,
         "cost_usd": decimals(row.dollars),
         "on_demand_usd": None if row.dollars is None else Decimal(row.on_demand),
     }

@@ -5,14 +5,16 @@ The oracle shares no line with the product: it reads what the test wrote, row by
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
@@ -25,6 +27,8 @@ from data.question.query import Split, UsageQuery
 from data.rules.billing import LimitScope
 from data.rules.errors import UnavailableError, UsageError
 from data.sums import rollup
+from tests.conftest import Api
+from tests.support.calling import call, call_page
 from tests.support.platform import (
     ALWAYS,
     PAYER,
@@ -71,6 +75,18 @@ def second(cluster: str, *stored: Stored, limit: int = 5) -> Iterator[Platform]:
     with own_platform(cluster, later=True) as platform:
         platform.account(limit)
         write(platform, stored)
+        yield platform
+
+
+@contextmanager
+def first(cluster: str, *stored: Stored) -> Iterator[Platform]:
+    """Make a platform of the first generation that holds their JSON, a minute apart."""
+    with own_platform(cluster) as platform:
+        platform.account(5)
+        platform.runs(
+            Run(each.id, NOON + place * timedelta(minutes=1), each.json)
+            for place, each in enumerate(stored)
+        )
         yield platform
 
 
@@ -219,22 +235,24 @@ def drawn(count: int) -> list[Stored]:
     return found
 
 
-def oracle(run: Stored) -> tuple[Decimal | None, int | None, set[str]]:
-    """Tell cost, tokens and models as the contract does, from what was written."""
+def oracle(run: Stored) -> tuple[Decimal | None, int | None, set[str], bool]:
+    """Tell cost, tokens, models, and whether the tokens are all, as the contract does."""
     cost = {None: None, IN_JSON: Decimal(9)}.get(run.json)
     if run.total is not None:
         cost = None if run.total == "NaN" else Decimal(run.total)
     if run.json is not None:
         whole = run.json == IN_JSON
-        return cost, 12 if whole else None, {"gpt-4o", "haiku"} if whole else set()
+        return cost, 12 if whole else None, {"gpt-4o", "haiku"} if whole else set(), True
     of_models = [line for line in run.lines if line[:2] == ("workflow", "model")]
     most: dict[str, int] = {}
     for _, _, name, _, metadata in of_models:
         if metadata:
             tokens = int(metadata.split(": ")[1].rstrip("}"))
             most[name] = max(most.get(name, 0), tokens)
-    names = {line[2] for line in of_models} | set(run.models or []) - {""}
-    return cost, sum(most.values()) if most else None, names - {""}
+    logged = {line[2] for line in of_models}
+    used = set(run.models or []) - {""}
+    names = (logged | used) - {""}
+    return cost, sum(most.values()) if most else None, names, used <= logged
 
 
 def test_page_sums_groups_filters_and_files_agree_with_what_was_written(cluster: str) -> None:
@@ -243,13 +261,15 @@ def test_page_sums_groups_filters_and_files_agree_with_what_was_written(cluster:
         ledger = platform.ledger()
         expected = {run.id: oracle(run) for run in runs}
         assert {
-            key: (cost, tokens, set(models)) for key, (cost, tokens, models) in told(ledger).items()
+            row["id"]: (row["cost"], row["tokens"], set(row["models"]), row["tokens_complete"])
+            for row in rows_of(first_page(ledger))
         } == expected
+        assert {complete for _, _, _, complete in expected.values()} == {True, False}
         query = UsageQuery(WORKSPACE, ALWAYS)
         sums = ledger.summary(VIEWER, query).sums
-        costs = [cost for cost, _, _ in expected.values()]
+        costs = [cost for cost, _, _, _ in expected.values()]
         assert sums.cost == sum((cost for cost in costs if cost is not None), Decimal(0))
-        assert sums.tokens == sum(tokens or 0 for _, tokens, _ in expected.values())
+        assert sums.tokens == sum(tokens or 0 for _, tokens, _, _ in expected.values())
         assert (sums.executions, sums.unknown) == (80, costs.count(None))
         assert sums.on_demand == sums.cost - 5
         for split in (Split.MODEL, Split.WORKFLOW):
@@ -258,31 +278,186 @@ def test_page_sums_groups_filters_and_files_agree_with_what_was_written(cluster:
         for name in ("gpt-4o", "haiku", "opus"):
             asked = UsageQuery(WORKSPACE, ALWAYS, filters=Filters(model=(name,)))
             page, _ = ledger.page_shown(VIEWER, asked)
-            used = {key for key, (_, _, models) in expected.items() if name in models}
+            used = {key for key, (_, _, models, _) in expected.items() if name in models}
             assert set(page.rows["id"]) == used
             assert ledger.summary(VIEWER, asked).sums.executions == len(used)
-        for key, (cost, _, _) in expected.items():
-            charges = ledger.execution(VIEWER, WORKSPACE, key).charges
+        for key, (cost, _, _, complete) in expected.items():
+            detail = ledger.execution(VIEWER, WORKSPACE, key)
+            charges = detail.charges
+            assert detail.execution.tokens_complete == complete
             known = sum((charge.cost or Decimal(0) for charge in charges), Decimal(0))
             assert known == (cost or 0)
         with ledger.export(VIEWER, query, FileOptions(Columns.EXTENDED)) as export:
-            assert {row.id: (row.cost, row.tokens) for row in export.rows} == {
-                key: (cost, tokens) for key, (cost, tokens, _) in expected.items()
+            assert {row.id: (row.cost, row.tokens, row.tokens_complete) for row in export.rows} == {
+                key: (cost, tokens, complete)
+                for key, (cost, tokens, _, complete) in expected.items()
             }
 
 
+A_LINE: Final = model("a", "0.1", 5)
+
+
 @pytest.mark.parametrize(
-    ("drop", "found"),
+    ("used", "json", "lines", "tokens", "complete"),
     [
-        ("ALTER TABLE workflow_execution_logs DROP cost", (Decimal(2), 30, ["opus", "haiku"])),
-        ("ALTER TABLE workflow_execution_logs DROP cost_total", (None, 30, ["opus", "haiku"])),
-        ("ALTER TABLE workflow_execution_logs DROP models_used", (Decimal(2), 30, ["opus"])),
-        ("DROP INDEX usage_log_execution_id_idx", (Decimal(2), None, ["haiku", "opus"])),
-        ("DROP TABLE usage_log", (Decimal(2), None, ["haiku", "opus"])),
+        (["a"], None, [A_LINE], 5, True),
+        (["a", "b"], None, [A_LINE], 5, False),
+        (["a", ""], None, [A_LINE], 5, True),
+        (["a", None], None, [A_LINE], 5, True),
+        ([["a", "a"]], None, [A_LINE], 5, True),
+        (["a", "b"], None, [A_LINE, model("b", "0")], 5, True),
+        (["A"], None, [A_LINE], 5, False),
+        (None, None, [A_LINE], 5, True),
+        ([], None, [], None, True),
+        (None, None, [], None, True),
+        # Nothing is recorded of what was used.
+        (["a"], None, [], None, False),
+        (["a"], None, [("copilot", *A_LINE[1:])], None, False),
+        (["a"], None, [("workflow", "fixed", *A_LINE[2:])], None, False),
+        (["b"], IN_JSON, [A_LINE], 12, True),
+        (["b"], "{}", [A_LINE], None, True),
+        (["b"], "null", [A_LINE], 5, False),
+    ],
+)
+def test_tokens_are_at_least_so_many_where_more_models_were_used_than_have_lines(
+    cluster: str, used: Any, json: str | None, lines: Any, tokens: int | None, *, complete: bool
+) -> None:
+    with second(cluster, Stored("a", "1", used, json, lines)) as platform:
+        [row] = rows_of(first_page(platform.ledger()))
+        assert (row["tokens"], row["tokens_complete"]) == (tokens, complete)
+        sums = platform.ledger().summary(VIEWER, UsageQuery(WORKSPACE, ALWAYS)).sums
+        assert sums.tokens == (tokens or 0)
+
+
+def test_page_opened_row_and_api_say_that_tokens_are_at_least_so_many_and_why(
+    cluster: str, api_of: Callable[..., Api]
+) -> None:
+    runs = [
+        Stored("all", "1", ["opus"], lines=[model("opus", "0.5", 12_000, 345)]),
+        Stored("more", "0.3", ["opus", "free"], lines=[model("opus", "0.3", 12_000, 345)]),
+        Stored("none", "0", ["free"]),
+    ]
+    reason = "A model was used of which the platform recorded no tokens"
+    with second(cluster, *runs) as platform:
+        api = api_of(platform.reader)
+        days = {"from": "2026-10-10", "to": "2026-10-10"}
+        listed = api.json("billing/usage", {"workspaceId": WORKSPACE, **days})["data"]
+        assert [(row["id"], row["tokens"], row["tokens_complete"]) for row in listed] == [
+            ("none", None, False),
+            ("more", 12_345, False),
+            ("all", 12_345, True),
+        ]
+        one = api.json("billing/usage/execution", {"workspaceId": WORKSPACE, "id": "more"})
+        assert (one["tokens"], one["tokens_complete"]) == (12_345, False)
+        path = f"/workspace/{WORKSPACE}/usage"
+        table = call_page(api.client, path, f"?{urlencode(days)}").get_json()["response"]
+        shown = table["usage-table"]
+        assert [row["tokens"] for row in shown["data"]] == ["—", "≥ 12,345", "12,345"]
+        tips = [row.get("tokens") for row in shown["tooltip_data"]]
+        assert tips == [{"value": reason, "type": "text"}] * 2 + [None]
+        for row_id, total in (("more", "≥ 12,345 tokens (12,000 in, 345 out)"), ("all", None)):
+            asked = {"usage-opened-row.data": {"id": row_id, "pathname": path}}
+            answer = call(api.client, "usage-opened-body.children", asked).get_json()["response"]
+            told_of = json.dumps(answer, ensure_ascii=False)
+            assert (reason in told_of) == ("≥" in told_of) == (total is not None)
+            assert total is None or total in told_of
+
+
+STATUSES: Final = ("running", "pending", "paused", "redacting", "completed", "failed", "cancelled")
+TRIGGERS: Final = (
+    *("manual", "api", "schedule", "chat", "webhook", "mcp", "a2a", "copilot", "mothership"),
+    *("workflow", "custom_block", "table", "resume", "gmail"),
+)
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_every_status_and_trigger_is_shown_offered_and_filtered_by(
+    cluster: str, generation: int, api_of: Callable[..., Api]
+) -> None:
+    kinds = {f"r{n:02}": kind for n, kind in enumerate(product(STATUSES, TRIGGERS))}
+    runs = [Stored(name, "2", json=None if generation == 2 else '{"total": 2}') for name in kinds]
+    with (first if generation == 1 else second)(cluster, *runs) as platform:
+        for name, (status, trigger) in kinds.items():
+            platform.sql(
+                "UPDATE workflow_execution_logs SET status = :status, trigger = :trigger "
+                "WHERE id = :id",
+                id=name,
+                status=status,
+                trigger=trigger,
+            )
+        api = api_of(platform.reader)
+        always = {"workspaceId": WORKSPACE, "from": "2026-10-10", "to": "2026-10-10"}
+
+        def found(**asked: Any) -> set[str]:
+            listed = api.json("billing/usage", always | asked)["data"]
+            assert all(kinds[row["id"]] == (row["status"], row["trigger"]) for row in listed)
+            sums = api.json("billing/usage/summary", always | asked)
+            assert (sums["executions"], sums["cost_usd"]) == (len(listed), str(2 * len(listed)))
+            return {row["id"] for row in listed}
+
+        assert found() == set(kinds)
+        for word in STATUSES:
+            assert found(status=word) == {key for key, kind in kinds.items() if kind[0] == word}
+        for word in TRIGGERS:
+            assert found(trigger=word) == {key for key, kind in kinds.items() if kind[1] == word}
+        both = {"status": ["paused", "redacting"], "trigger": ["custom_block", "mothership"]}
+        assert len(found(**both)) == 4
+        query = UsageQuery(WORKSPACE, ALWAYS)
+        figures, options = platform.ledger().figures_shown(VIEWER, query, Split.TYPE)
+        assert figures.sums.unfinished == 4 * len(TRIGGERS)
+        assert options.statuses == sorted(STATUSES)
+        assert options.triggers == sorted(TRIGGERS)
+        search = urlencode({"from": "2026-10-10", "to": "2026-10-10", **both}, doseq=True)
+        path = f"/workspace/{WORKSPACE}/usage"
+        table = call_page(api.client, path, f"?{search}").get_json()["response"]["usage-table"]
+        assert len(table["data"]) == 4
+        for row, tips in zip(table["data"], table["tooltip_data"], strict=True):
+            status, trigger = kinds[row["id"]]
+            assert tips["cost"]["value"].startswith(f"Still {status}. Exact cost $2 so far")
+            asked = {"usage-opened-row.data": {"id": row["id"], "pathname": path}}
+            answer = call(api.client, "usage-opened-body.children", asked).get_json()["response"]
+            told_of = json.dumps(answer, ensure_ascii=False)
+            assert f"· {trigger} · {status}" in told_of
+            assert f"Still {status}: this is what it cost so far." in told_of
+
+
+def test_an_opened_row_says_by_how_much_its_lines_exceed_the_cost(
+    cluster: str, api_of: Callable[..., Api]
+) -> None:
+    run = Stored("a", "0.3", lines=[model("opus", "0.3"), model("haiku", "0.0012")])
+    with second(cluster, run) as platform:
+        api = api_of(platform.reader)
+        asked = {"usage-opened-row.data": {"id": "a", "pathname": f"/workspace/{WORKSPACE}/usage"}}
+        answer = call(api.client, "usage-opened-body.children", asked).get_json()["response"]
+        assert "lines exceed the recorded cost by $0.0012" in json.dumps(answer)
+        one = api.json("billing/usage/execution", {"workspaceId": WORKSPACE, "id": "a"})
+        assert one["lines_exceed_usd"] == "0.0012"
+        assert [(part["model"], part["cost_usd"]) for part in one["parts"]] == [
+            ("opus", "0.3"),
+            ("haiku", "0"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("drop", "found", "complete"),
+    [
+        (
+            "ALTER TABLE workflow_execution_logs DROP cost",
+            (Decimal(2), 30, ["opus", "haiku"]),
+            False,
+        ),
+        (
+            "ALTER TABLE workflow_execution_logs DROP cost_total",
+            (None, 30, ["opus", "haiku"]),
+            False,
+        ),
+        ("ALTER TABLE workflow_execution_logs DROP models_used", (Decimal(2), 30, ["opus"]), True),
+        ("DROP INDEX usage_log_execution_id_idx", (Decimal(2), None, ["haiku", "opus"]), False),
+        ("DROP TABLE usage_log", (Decimal(2), None, ["haiku", "opus"]), False),
     ],
 )
 def test_any_column_may_be_missing_from_the_next_question_on(
-    cluster: str, drop: str, found: Any
+    cluster: str, drop: str, found: Any, *, complete: bool
 ) -> None:
     run = Stored("a", "2", ["haiku", "opus"], lines=[model("opus", "1", 20, 10)])
     with second(cluster, run) as platform:
@@ -290,6 +465,7 @@ def test_any_column_may_be_missing_from_the_next_question_on(
         assert told(ledger)["a"] == (Decimal(2), 30, ["opus", "haiku"])
         platform.sql(drop)
         assert told(ledger)["a"] == found
+        assert rows_of(first_page(ledger))[0]["tokens_complete"] == complete
         query = UsageQuery(WORKSPACE, ALWAYS, filters=Filters(model=("opus",)))
         figures, options = ledger.figures_shown(VIEWER, query, Split.MODEL)
         assert (figures.sums.executions, "opus" in options.models) == (1, True)
@@ -404,13 +580,7 @@ def test_models_beyond_the_total_count_up_to_it_the_dearest_first_and_no_group_i
         else:
             run.lines = [model(name, str(cost), used) for name, (cost, used) in models.items()]
         runs.append(run)
-    with own_platform(cluster) as platform:
-        platform.account(5)
-        if generation == 1:
-            platform.runs(Run(run.id, NOON, run.json) for run in runs)
-        else:
-            platform.upgrade()
-            write(platform, tuple(runs))
+    with (first if generation == 1 else second)(cluster, *runs) as platform:
         query = UsageQuery(WORKSPACE, ALWAYS)
         figures = platform.ledger().figures(VIEWER, query, Split.MODEL)
         assert {group.key or "": group.cost for group in figures.groups} == {
@@ -418,3 +588,13 @@ def test_models_beyond_the_total_count_up_to_it_the_dearest_first_and_no_group_i
         }
         assert sum(groups.values()) == figures.sums.cost
         assert min(min(group.costs) for group in figures.groups) >= 0
+        for run, (total, models) in zip(runs, drawn_parts, strict=True):
+            detail = platform.ledger().execution(VIEWER, WORKSPACE, run.id)
+            counted: dict[str, Decimal] = {"": Decimal(0)}
+            for charge in detail.charges:
+                assert charge.cost is not None
+                name = charge.model or ""
+                counted[name] = counted.get(name, Decimal(0)) + charge.cost
+            assert counted == parts_of(total, models)
+            over = sum((cost for cost, _ in models.values()), -total)
+            assert detail.excess == (over if over > 0 else None)

@@ -58,7 +58,13 @@ LONG = "m" * 3000
         # The models were added up in binary floats.
         (
             '{"total": 0.3, "models": {"a": {"total": 0.30000000000000004}}}',
-            [("a", "0.30000000000000004"), (None, "-0.00000000000000004")],
+            [("a", "0.3")],
+        ),
+        # Lines that were written after the total: the dearest first, one without a name last.
+        (
+            """{"total": 0.5, "models": {"": {"total": 9}, "a": {"total": 0.3, "tokens": 1},
+                "b": {"total": 0.3, "tokens": 2}, "c": {"total": "?"}, "d": {"total": 0.1}}}""",
+            [("b", "0.3"), ("a", "0.2"), ("d", "0"), ("c", None), ("", "0")],
         ),
         # A model of unknown cost counts as 0.
         (

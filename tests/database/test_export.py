@@ -76,6 +76,7 @@ def row(**values: Any) -> Execution:
         "workflow_name": "Triage",
         "models": ["gpt-4o"],
         "tokens": None,
+        "tokens_complete": True,
         "cost": None,
     }
     return Execution(**plain | values)

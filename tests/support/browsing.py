@@ -294,7 +294,7 @@ def cells(page: LedgerPage, zone: tzinfo) -> list[list[str]]:
             {UsageType.INCLUDED: "Included", UsageType.ON_DEMAND: "On-Demand"}[row.type],
             " ".join((row.workflow_name or "Deleted workflow").split()),
             _models(row.models),
-            "—" if row.tokens is None else f"{row.tokens:,}",
+            _tokens(row.tokens, complete=row.tokens_complete),
             _cost(row.cost, row.on_demand),
         ]
         for row in rows
@@ -304,6 +304,10 @@ def cells(page: LedgerPage, zone: tzinfo) -> list[list[str]]:
 def _second(instant: datetime, zone: tzinfo) -> str:
     local = instant.astimezone(zone)
     return f"{local.day} {local:%b %Y %H:%M:%S}"
+
+
+def _tokens(tokens: int | None, *, complete: bool) -> str:
+    return "—" if tokens is None else f"{'' if complete else '≥ '}{tokens:,}"
 
 
 def _models(models: list[str]) -> str:

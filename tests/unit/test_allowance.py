@@ -163,7 +163,9 @@ def test_the_part_above_the_limit_keeps_thirty_decimals() -> None:
 
 
 def test_a_type_that_was_not_read_is_an_error_and_not_a_guess() -> None:
-    row = Execution("r", "e", "ws", NOON, "completed", "api", None, None, [], None, Decimal(1))
+    row = Execution(
+        "r", "e", "ws", NOON, "completed", "api", None, None, [], None, True, Decimal(1)
+    )
     for ask in (lambda: row.type, lambda: row.on_demand):
         with pytest.raises(LookupError, match="without its Type"):
             ask()

@@ -46,6 +46,7 @@ def execution_of(row: Execution, workspace_id: str, settings: Settings) -> model
         model=row.models[0] if row.models else None,
         models=row.models,
         tokens=row.tokens,
+        tokens_complete=row.tokens_complete,
         cost_usd=dollars(row.cost),
         on_demand_usd=dollars(row.on_demand),
     )

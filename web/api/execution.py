@@ -1,8 +1,8 @@
 """One execution."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from data.answers.detail import Detail
 from data.question.params import single_values, workspace_named
@@ -14,11 +14,6 @@ from web.api.bodies import dollars, execution_of
 from web.api.endpoint import Call
 from web.api.models import Dollars, Execution, Instant, Model
 
-SignedDollars = Annotated[
-    str,
-    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["0.005"]}),
-]
-
 
 class Part(Model):
     """A line of an execution's cost."""
@@ -26,9 +21,10 @@ class Part(Model):
     model: str | None = Field(
         description="Null for what no model accounts for: base charge and tools."
     )
-    cost_usd: SignedDollars | None = Field(
+    cost_usd: Dollars | None = Field(
         description="With the model's own tools; null, and 0 in the total, where unknown. Without "
-        "a model it is the rest up to the total, below 0 where the models add up to more than that."
+        "a model it is the rest up to the total. Where parts add up to more than that, it goes to "
+        "the dearest first and the others are cut to what is left."
     )
     input_tokens: int | None
     output_tokens: int | None
@@ -46,6 +42,10 @@ class UsageExecution(Execution):
     output_tokens: int | None
     parts: list[Part] = Field(
         description="They add up to `cost_usd`, the dearest model first; empty where that is null."
+    )
+    lines_exceed_usd: Dollars | None = Field(
+        description="By how much the lines that the platform recorded exceed `cost_usd`, before "
+        "`parts` were cut to it; null where none was."
     )
     limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
     crossed_at: Instant | None = Field(
@@ -97,6 +97,7 @@ def _usage_execution(detail: Detail, settings: Settings) -> UsageExecution:
             )
             for part in detail.charges
         ],
+        lines_exceed_usd=dollars(detail.excess),
         limit_usd=dollars(detail.account.terms.limit),
         crossed_at=crossing and rfc3339(crossing.position.started_at),
         included_usd=dollars(detail.included),

@@ -70,6 +70,11 @@ class Execution(Model):
     model: str | None = Field(description="The dearest of `models`.")
     models: list[str]
     tokens: int | None = Field(description="Input and output; null where unknown.")
+    tokens_complete: bool = Field(
+        description="False where a model was used of which the platform recorded no tokens: there "
+        "were at least `tokens`, or, where these are null, nobody knows how many. Sums count what "
+        "is recorded."
+    )
     cost_usd: Dollars | None = Field(description="Null where the cost was not recorded.")
     on_demand_usd: Dollars | None = Field(description="The part of the cost above the limit.")
 
