@@ -61,6 +61,20 @@ def test_what_there_is_and_what_comes_is_added_up(second: Platform) -> None:
     assert rollup.verify(second.url).wrong == 0
 
 
+def test_equal_lines_count_each(second: Platform) -> None:
+    second.sql(f"UPDATE {TABLE} SET cost_total = 9")
+    second.sql(LINE)
+    second.sql(LINE)
+    rollup.compact(second.url)
+    assert_agrees(second)
+    second.sql(f"UPDATE {TABLE} SET cost_total = 8")
+    assert_agrees(second)
+    second.sql(
+        f"DELETE FROM {LINES} WHERE id IN (SELECT min(id) FROM {LINES} GROUP BY execution_id)"
+    )
+    assert_agrees(second)
+
+
 CHANGED: Final = {
     "cost is dropped": f"ALTER TABLE {TABLE} DROP cost",
     "cost_total is dropped": f"ALTER TABLE {TABLE} DROP cost_total",
