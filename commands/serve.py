@@ -10,10 +10,9 @@ import click
 
 import demo
 from commands.lifetime import local_postgres
-from commands.seed import fill
+from commands.seed import add_up, fill
 from data.platform.access import Viewer
 from data.platform.connection import connect
-from data.sums import rollup
 from settings import Settings
 from web.application import application
 
@@ -42,10 +41,10 @@ def _serve_platform(settings: Settings, url: str) -> None:
 
 def _serve_demo(settings: Settings) -> None:
     with local_postgres(settings) as url:
-        if not demo.is_seeded(url):
+        if not demo.generation_at(url):
             fill(url, demo.EXECUTIONS)
         # One that an older version made has none, or an older one.
-        rollup.install(url)
+        add_up(url)
         # The demo viewer is whoever presents no credential; one that is presented counts, so that
         # an example portal can be tried on the demo.
         viewer = Viewer(demo.DEMO_VIEWER_ID)
