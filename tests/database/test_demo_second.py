@@ -60,7 +60,7 @@ def told(url: str) -> dict[str, tuple[Any, ...]]:
     ledger = Ledger(engine, zone=UTC, scope=LimitScope.ACCOUNT)
     ledger.ready(sessions=True)
     window = Window(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
-    found = {}
+    found: dict[str, tuple[Any, ...]] = {}
     for workspace_id in (SUPPORT, FINANCE, RESEARCH):
         query = UsageQuery(workspace_id, window)
         with ledger.export(Viewer(demo.DEMO_VIEWER_ID), query) as export:
