@@ -16,7 +16,7 @@ _BOTH_VERSIONS: Final = timedelta(days=7)
 
 
 def _one_in(count: int, of: str, what: str) -> str:
-    """Return a condition that holds for one in ``count`` values of ``of``, others for each what."""
+    """Return a condition that one in ``count`` values of ``of`` meets; ``what`` picks which."""
     return f"('x' || left(md5('{what} ' || {of}), 7))::bit(28)::integer % {count} = 0"
 
 
