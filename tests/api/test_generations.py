@@ -24,7 +24,7 @@ WINDOW: Final = {"from": "2026-10-01", "to": "2026-11-22"}
 WORKFLOWS: Final = [
     Workflow(recipe, recipe.name and f"w{place}") for place, recipe in enumerate(RECIPES)
 ]
-TOKENS: Final = re.compile(rb'"(input_|output_)?tokens": ?([0-9]+|null)')
+TOKENS: Final = re.compile(rb'"(input_|output_)?tokens(_complete)?": ?([0-9]+|null|true|false)')
 AS_OF: Final = re.compile(rb'"as_of": ?"[^"]*"')
 
 
