@@ -18,7 +18,9 @@ from data.sums.rollup.tables import metadata as rollup
 PAGE_ROWS: Final = PAGE_SIZE + 32
 
 # Read by index or not at all.
-INDEXED: Final = frozenset({execution.name, *(table.name for table in rollup.sorted_tables)})
+INDEXED: Final = frozenset(
+    {execution.name, "usage_log", *(table.name for table in rollup.sorted_tables)}
+)
 
 _EXPLAIN: Final = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "
 # How SQLAlchemy opens a server-side cursor, for which PostgreSQL plans otherwise.

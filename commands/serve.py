@@ -42,7 +42,7 @@ def _serve_platform(settings: Settings, url: str) -> None:
 
 def _serve_demo(settings: Settings) -> None:
     with local_postgres(settings) as url:
-        if not demo.is_seeded(url):
+        if not demo.generation_at(url):
             fill(url, demo.EXECUTIONS)
         # One that an older version made has none, or an older one.
         rollup.install(url)

@@ -1,10 +1,12 @@
 """Demo data: four months of a small company's executions, the same for the same ``now``.
 
+In either generation of the platform: of April 2026, or upgraded since.
+
 Two accounts. The demo viewer pays for the first: support, finance, a partner's workspace that he
 may not see, and an archived pilot. The second pays for research and has no limit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,13 +16,17 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from data.platform import schema
+from data.platform.readiness import BROUGHT
+from data.platform.revision import revision_of
 from data.rules.errors import UsageError
 from demo.accounts import VIEWER, insert_accounts
 from demo.executions import COLUMNS, Row, executions_of
+from demo.second import rewrite
+from demo.upgrade import upgrade
 from demo.workflows import draw_workflows, insert_workflows
 
 DEMO_VIEWER_ID: Final = VIEWER  # signed in without asking in the demo
@@ -45,14 +51,14 @@ _READABLE: Final = (
 _READABLE_OF_USER: Final = ("id", "email", "banned", "ban_expires")
 
 
-def is_seeded(url: str) -> bool:
-    """Tell whether the database at this libpq URL holds the demo data.
+def generation_at(url: str) -> int | None:
+    """Tell of which generation the demo data at this libpq URL is; None where there is none.
 
     Raises ``UsageError`` where the database fails.
     """
-    with _told(), psycopg.connect(url) as connection:
-        _, viewer = _who_is_here(connection)
-        return viewer
+    with _told(), _engine(url).connect() as connection:
+        _, viewer = _who_is_here(_raw(connection))
+        return _generation_of(connection) if viewer else None
 
 
 def reader_url(url: str) -> str:
@@ -62,36 +68,57 @@ def reader_url(url: str) -> str:
     return parts._replace(netloc=f"{_READER}@{hosts}").geturl()
 
 
-def seed(url: str, *, now: datetime, executions: int = EXECUTIONS, progress: Progress) -> None:
+def seed(
+    url: str,
+    *,
+    now: datetime,
+    executions: int = EXECUTIONS,
+    generation: int = 1,
+    progress: Progress,
+) -> None:
     """Create the tables in the database at this libpq URL and fill them, all or nothing.
 
-    ``now`` is aware; nothing is later. The same ``now`` and ``executions`` give the same rows.
+    ``now`` is aware; nothing is later. The same ``now`` and ``executions`` give the same rows, in
+    ``generation`` 1 or 2 of the platform: with the second, the same executions as it writes them.
     The account's limit is a dollar for 80 executions ($500 for 40,000) and is crossed about the
     middle of each whole month (with fewer than some 10,000 executions chance moves that by days).
     ``progress(done, executions)`` is called about fifty times.
 
-    A database that holds the demo data is left as it is. One with other people's data is refused,
-    and one that fails is a ``UsageError`` too.
+    A database that holds the demo data is left as it is. One with those of the other generation or
+    with other people's data is refused, and one that fails is a ``UsageError`` too.
     """
-
-    def dial() -> psycopg.Connection:
-        return psycopg.connect(url)
-
-    engine = create_engine("postgresql+psycopg://", creator=dial, poolclass=NullPool)
-    with _told(), engine.begin() as connection:
+    with _told(), _engine(url).begin() as connection:
         raw = _raw(connection)
         # Two that start at once: the second waits here and finds the work done.
         raw.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         anybody, viewer = _who_is_here(raw)
         if viewer:
+            found = _generation_of(connection)
+            if found != generation:
+                raise UsageError(
+                    f"There is demo data of generation {found} already; that of generation "
+                    f"{generation} goes only into an empty database."
+                )
             return
         if anybody:
             raise UsageError("This database is in use; demo data goes only into an empty one.")
+        moment = now.astimezone(UTC).replace(tzinfo=None)
         schema.metadata.create_all(connection)
-        _fill(connection, now.astimezone(UTC).replace(tzinfo=None), executions, progress)
-        _admit_reader(raw)
+        if generation > 1:
+            upgrade(connection)
+        _fill(connection, moment, executions, progress)
+        if generation > 1:
+            rewrite(connection, moment)
+        _admit_reader(connection)
     with _told():
         _vacuum(url)
+
+
+def _engine(url: str) -> Engine:
+    def dial() -> psycopg.Connection:
+        return psycopg.connect(url)
+
+    return create_engine("postgresql+psycopg://", creator=dial, poolclass=NullPool)
 
 
 @contextmanager
@@ -120,6 +147,10 @@ def _who_is_here(raw: psycopg.Connection) -> tuple[bool, bool]:
     return anybody is not None, viewer is not None
 
 
+def _generation_of(connection: Connection) -> int:
+    return 1 if revision_of(connection).costs_in_json_alone else 2
+
+
 def _fill(connection: Connection, now: datetime, executions: int, progress: Progress) -> None:
     rng = Random(_SEED)  # noqa: S311 - demo data, not secrets
     insert_accounts(connection, now, Decimal(executions) / 80)
@@ -146,8 +177,9 @@ def _copy(raw: psycopg.Connection, rows: Iterator[Row], total: int, progress: Pr
                 progress(done, total)
 
 
-def _admit_reader(raw: psycopg.Connection) -> None:
+def _admit_reader(connection: Connection) -> None:
     """Let the reader in; being the cluster's, it may be there for the sake of another database."""
+    raw = _raw(connection)
     reader = sql.Identifier(_READER)
     # Another database's seeding may be making it now: this waits until that one has ended.
     create = sql.SQL(
@@ -157,14 +189,27 @@ def _admit_reader(raw: psycopg.Connection) -> None:
     raw.execute(create.format(reader))
     tables = sql.SQL(",").join(sql.Identifier(table.name) for table in _READABLE)
     raw.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(tables, reader))
-    columns = sql.SQL(",").join(map(sql.Identifier, _READABLE_OF_USER))
-    raw.execute(sql.SQL('GRANT SELECT ({}) ON "user" TO {}').format(columns, reader))
+    _grant(raw, "user", _READABLE_OF_USER)
+    revision = revision_of(connection)
+    for flag, columns_by_table in BROUGHT.items():
+        if getattr(revision, flag):
+            for table, columns in columns_by_table.items():
+                _grant(raw, table, columns)
+
+
+def _grant(raw: psycopg.Connection, table: str, columns: Iterable[str]) -> None:
+    raw.execute(
+        sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(
+            sql.SQL(",").join(map(sql.Identifier, columns)),
+            sql.Identifier(table),
+            sql.Identifier(_READER),
+        )
+    )
 
 
 def _vacuum(url: str) -> None:
     """Let the first pages be as fast as all later ones: statistics and the visibility map."""
-    tables = sql.SQL(",").join(
-        sql.Identifier(table.name) for table in schema.metadata.sorted_tables
-    )
     with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = sql.SQL(",").join(sql.Identifier(name) for (name,) in found)
         connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(tables))

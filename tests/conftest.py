@@ -22,7 +22,7 @@ from data.platform.connection import connect
 from data.sums import rollup
 from demo.local_postgres import LocalPostgres
 from settings import Settings
-from tests.support.platform import VIEWER, Platform, Rolled
+from tests.support.platform import VIEWER, Platform, Rolled, Second
 
 pytest_plugins = ("tests.support.browsing",)
 
@@ -123,6 +123,21 @@ def platform(stage: Platform) -> Platform:
 
 
 @pytest.fixture(scope="session")
+def second_stage(cluster: str) -> Iterator[Second]:
+    """Yield one database of the platform's second generation, as ``stage`` is of its first."""
+    for url in _fresh_database(cluster):
+        yield from _platform_at(url, Second)
+
+
+@pytest.fixture(params=["stage", "second_stage"])
+def either(request: pytest.FixtureRequest) -> Platform:
+    """Return the database of the platform, empty, in either generation."""
+    found: Platform = request.getfixturevalue(request.param)
+    found.clear()
+    return found
+
+
+@pytest.fixture(scope="session")
 def rolled_template(cluster: str) -> str:
     """Return the name of a database with the platform's tables and the rollup, both empty."""
     with psycopg.connect(cluster, autocommit=True) as connection:
@@ -166,9 +181,9 @@ def rolled(rolled_stage: Rolled) -> Platform:
     return Platform(rolled_stage.url, rolled_stage.writer, rolled_stage.reader)
 
 
-@pytest.fixture(scope="session", params=["stage", "rolled_stage"])
+@pytest.fixture(scope="session", params=["stage", "rolled_stage", "second_stage"])
 def any_stage(request: pytest.FixtureRequest) -> Platform:
-    """Return a database for many examples, once without and once with the rollup."""
+    """Return a database for many examples: without rollup, with it, and of either generation."""
     found: Platform = request.getfixturevalue(request.param)
     return found
 

@@ -133,9 +133,10 @@ class CostColumns:
 
     def _lines(self) -> str:
         """Return from where to select the lines of its models."""
+        # In full: of what usage_log lacks, a bare name would mean the execution's own.
         logged = f"""
-            SELECT description, cost, metadata FROM usage_log
-            WHERE execution_id = {self.table}.execution_id AND {COUNTED_LINES}
+            SELECT usage_log.description, usage_log.cost, usage_log.metadata FROM usage_log
+            WHERE usage_log.execution_id = {self.table}.execution_id AND {COUNTED_LINES}
         """
         return f"FROM ({self.lines or logged}) AS line WHERE NOT {self.has_json}"
 

@@ -13,6 +13,11 @@ from data.rules.errors import NotFoundError
 from tests.support.platform import FOUNDED, OWNER, PAYER, VIEWER, VIEWER_ID, WORKSPACE, Platform
 
 
+@pytest.fixture
+def platform(either: Platform) -> Platform:
+    return either
+
+
 def account(
     platform: Platform,
     workspace_id: str = WORKSPACE,
@@ -55,9 +60,10 @@ def test_who_pays_sees_nothing_without_a_grant(platform: Platform) -> None:
     assert not_found(lambda: account(platform, viewer=Viewer(PAYER))) == ABSENT
 
 
-def test_who_owns_a_workspace_sees_it_where_there_are_no_organizations(platform: Platform) -> None:
-    platform.account(1)
-    assert account(platform, viewer=Viewer(OWNER)).workspace.id == WORKSPACE
+def test_who_owns_a_workspace_sees_it_where_there_are_no_organizations(stage: Platform) -> None:
+    stage.clear()
+    stage.account(1)
+    assert account(stage, viewer=Viewer(OWNER)).workspace.id == WORKSPACE
 
 
 def test_a_revoked_grant_closes_the_workspace(platform: Platform) -> None:

@@ -335,14 +335,14 @@ def test_a_seeding_that_fails_leaves_nothing_and_the_next_one_works(database: st
         if done > total / 2:
             raise KeyboardInterrupt
 
-    assert not demo.is_seeded(database)
+    assert demo.generation_at(database) is None
     with pytest.raises(KeyboardInterrupt):
         demo.seed(database, now=NOW, executions=500, progress=fail)
-    assert not demo.is_seeded(database)
+    assert demo.generation_at(database) is None
     tables: LiteralString = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     assert value(database, tables) == 0
     plant(database, executions=500)
-    assert demo.is_seeded(database)
+    assert demo.generation_at(database) == 1
 
 
 def test_seeding_again_changes_nothing(database: str) -> None:
@@ -372,7 +372,7 @@ def test_a_database_in_use_is_refused_and_left_alone(database: str) -> None:
 def test_too_few_executions_to_show_everything_are_refused(database: str) -> None:
     with pytest.raises(ValueError, match="at least"):
         plant(database, executions=10)
-    assert not demo.is_seeded(database)
+    assert demo.generation_at(database) is None
 
 
 def test_the_ledger_answers_the_reader(database: str) -> None:

@@ -120,11 +120,11 @@ def test_a_row_has_every_column_as_the_platform_wrote_it(platform: Platform) -> 
     ],
 )
 def test_a_cost_is_written_digit_by_digit_and_an_unknown_one_is_empty(
-    platform: Platform, cost: str | None, written: str
+    either: Platform, cost: str | None, written: str
 ) -> None:
-    platform.account(100)
-    platform.runs([Run("1", NOON, cost)])
-    [found] = read_back(exported(platform)[0])
+    either.account(100)
+    either.runs([Run("1", NOON, cost)])
+    [found] = read_back(exported(either)[0])
     assert found["Cost (USD)"] == written
 
 
@@ -135,10 +135,10 @@ def test_tokens_are_digits_and_unknown_ones_are_empty(platform: Platform) -> Non
     assert [found["Tokens"] for found in read_back(exported(platform)[0])] == ["", "", "0", "1000"]
 
 
-def test_what_is_not_there_is_a_deleted_workflow_and_no_model(platform: Platform) -> None:
-    platform.account()
-    platform.runs([Run("1", NOON, None)])
-    [found] = read_back(exported(platform)[0])
+def test_what_is_not_there_is_a_deleted_workflow_and_no_model(either: Platform) -> None:
+    either.account()
+    either.runs([Run("1", NOON, None)])
+    [found] = read_back(exported(either)[0])
     assert (found["Workflow"], found["Model"]) == ("Deleted workflow", "")
 
 
@@ -222,24 +222,24 @@ def test_any_text_is_read_back_but_for_the_guard(names: list[str]) -> None:
 
 
 def test_rows_come_newest_first_and_ties_fall_by_code_point_as_on_the_page(
-    platform: Platform,
+    either: Platform,
 ) -> None:
-    platform.account()
+    either.account()
     tied = ["a1", "B2", "_x", "a_1", "é"]
-    platform.runs([Run(row_id, NOON, execution_id=row_id) for row_id in tied])
-    platform.runs(spaced(3, start=NOON + timedelta(hours=1)))
-    text, _ = exported(platform)
+    either.runs([Run(row_id, NOON, execution_id=row_id) for row_id in tied])
+    either.runs(spaced(3, start=NOON + timedelta(hours=1)))
+    text, _ = exported(either)
     order = [found["Execution"] for found in read_back(text)]
     assert order[3:] == ["é", "a_1", "a1", "_x", "B2"]
-    assert order == [one["execution_id"] for one in rows_of(first_page(platform.ledger()))]
+    assert order == [one["execution_id"] for one in rows_of(first_page(either.ledger()))]
 
 
-def test_the_export_has_the_whole_window_whatever_page_was_asked_for(platform: Platform) -> None:
-    platform.account()
-    platform.runs(spaced(5, start=NOON))
+def test_the_export_has_the_whole_window_whatever_page_was_asked_for(either: Platform) -> None:
+    either.account()
+    either.runs(spaced(5, start=NOON))
     window = Window(NOON + timedelta(minutes=1), NOON + timedelta(minutes=4))
     query = UsageQuery(WORKSPACE, window, 1, "run-00002", Direction.NEWER)
-    text, total = exported(platform, query)
+    text, total = exported(either, query)
     executions = [found["Execution"] for found in read_back(text)]
     assert executions == [f"execution-run-0000{n}" for n in (3, 2, 1)]
     assert total == 3
@@ -266,21 +266,21 @@ def test_the_newest_ten_thousand_are_written_and_all_are_counted(platform: Platf
     assert (found[0], found[-1]) == ("10001", "2")
 
 
-def test_an_export_is_one_snapshot_while_executions_come_and_go(platform: Platform) -> None:
-    platform.account()
-    platform.runs(spaced(1_500, start=NOON, step=timedelta(seconds=1)))
-    with platform.ledger().export(VIEWER, QUERY) as export:
+def test_an_export_is_one_snapshot_while_executions_come_and_go(either: Platform) -> None:
+    either.account()
+    either.runs(spaced(1_500, start=NOON, step=timedelta(seconds=1)))
+    with either.ledger().export(VIEWER, QUERY) as export:
         lines = write_csv(export.rows)
         text = next(lines) + next(lines)
-        platform.sql("DELETE FROM workflow_execution_logs WHERE id < 'run-01000'")
-        platform.runs([Run("late", NOON)])
+        either.sql("DELETE FROM workflow_execution_logs WHERE id < 'run-01000'")
+        either.runs([Run("late", NOON)])
         text += "".join(lines)
     assert len(by_csv(text)) == export.total == 1_500
 
 
-def test_an_export_asks_for_access_as_a_page_does(platform: Platform) -> None:
-    platform.account()
-    ledger = platform.ledger()
+def test_an_export_asks_for_access_as_a_page_does(either: Platform) -> None:
+    either.account()
+    ledger = either.ledger()
     with pytest.raises(NotFoundError), ledger.export(Viewer("stranger"), QUERY):
         pass
     with pytest.raises(NotFoundError), ledger.export(VIEWER, replace(QUERY, workspace_id="no")):

@@ -1,6 +1,8 @@
 from datetime import UTC, timedelta
 from decimal import Decimal
 
+import pytest
+
 from data.platform.snapshot import Snapshot
 from data.rules.calendar import Span, days_of, month_at
 from data.sums.totals import Totals
@@ -9,6 +11,11 @@ from tests.support.platform import WORKSPACE, Platform, Run, utc
 NOON = utc("2026-10-10 12:00")
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def platform(either: Platform) -> Platform:
+    return either
 
 
 def totals(platform: Platform, spans: list[Span], *workspaces: str) -> list[tuple[Decimal, int]]:

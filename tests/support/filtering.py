@@ -12,7 +12,7 @@ from tests.support.platform import PAYER, WORKSPACE, Platform, Run, rows_of, utc
 
 START: Final = utc("2026-10-30")
 COSTS: Final = (
-    '{"total": 1, "models": {"gpt-4o": {"total": 1}}}',
+    '{"total": 1, "models": {"gpt-4o": {"total": 1, "tokens": {"input": 8, "output": 3}}}}',
     '{"total": 0.5, "models": {"gpt-4o": {"total": 0.2}, "o4-mini": {"total": 0.25}}}',
     '{"total": "2.25", "model": "gpt-4o", "tokens": {"input": 7, "output": 4}}',
     '{"total": 0.1, "models": {"": {"total": 1}}, "model": "solo"}',
