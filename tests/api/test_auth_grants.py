@@ -119,11 +119,7 @@ def test_no_documented_grant_is_one_too_many(cluster: str, *, later: bool) -> No
 def test_not_ready_while_a_column_that_is_needed_is_gone(cluster: str, *, later: bool) -> None:
     """A platform that dropped one; what tells the revision is no such column."""
     costs = {("workflow_execution_logs", name) for name in ("cost", "cost_total", "models_used")}
-    tells = {
-        *(("workspace", "organization_id"), ("api_key", "key_hash"), *costs),
-        # Whoever drops it drops its index.
-        ("usage_log", "execution_id"),
-    }
+    tells = {("workspace", "organization_id"), ("api_key", "key_hash"), *costs}
     spared = tells | {("workspace", "owner_id")} if later else set()
     with _reading(cluster, later=later) as (house, platform):
         for table, column in _columns(later=later):
