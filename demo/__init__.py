@@ -34,6 +34,9 @@ _READER: Final = "usage_reader"
 # What the ledger reads. Who people are, it need not know.
 _READABLE: Final = (
     schema.user_stats,
+    schema.organization,
+    schema.member,
+    schema.subscription,
     schema.workspace,
     schema.permissions,
     schema.workflow,
@@ -42,7 +45,7 @@ _READABLE: Final = (
     schema.session,
     schema.api_key,
 )
-_READABLE_OF_USER: Final = ("id", "email", "banned", "ban_expires")
+_READABLE_OF_USER: Final = ("id", "name", "email", "banned", "ban_expires")
 
 
 def is_seeded(url: str) -> bool:
@@ -146,6 +149,16 @@ def _copy(raw: psycopg.Connection, rows: Iterator[Row], total: int, progress: Pr
                 progress(done, total)
 
 
+def admit_reader(url: str) -> None:
+    """Let the reader of the demo at this libpq URL read all that is read by now.
+
+    One that an older version made lets him read less. Raises ``UsageError`` where the database
+    fails.
+    """
+    with _told(), psycopg.connect(url) as connection:
+        _admit_reader(connection)
+
+
 def _admit_reader(raw: psycopg.Connection) -> None:
     """Let the reader in; being the cluster's, it may be there for the sake of another database."""
     reader = sql.Identifier(_READER)
@@ -155,7 +168,11 @@ def _admit_reader(raw: psycopg.Connection) -> None:
         " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
     )
     raw.execute(create.format(reader))
-    tables = sql.SQL(",").join(sql.Identifier(table.name) for table in _READABLE)
+    there = raw.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename = ANY(%s)",
+        [[table.name for table in _READABLE]],
+    )
+    tables = sql.SQL(",").join(sql.Identifier(name) for (name,) in there)
     raw.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(tables, reader))
     columns = sql.SQL(",").join(map(sql.Identifier, _READABLE_OF_USER))
     raw.execute(sql.SQL('GRANT SELECT ({}) ON "user" TO {}').format(columns, reader))

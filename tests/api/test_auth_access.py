@@ -26,21 +26,14 @@ def later_platform(cluster: str) -> Iterator[Platform]:
 
 @pytest.fixture
 def later(later_platform: Platform) -> Platform:
-    later_platform.sql("DELETE FROM member")
     later_platform.clear()
     _people(later_platform)
-    for person, organization, role in (
-        ("org-owner", "org", "owner"),
-        ("org-admin", "org", "admin"),
-        ("org-member", "org", "member"),
-        ("admin-elsewhere", "org-2", "admin"),
-    ):
-        later_platform.sql(
-            "INSERT INTO member (user_id, organization_id, role) VALUES (:who, :org, :role)",
-            who=person,
-            org=organization,
-            role=role,
-        )
+    for organization in ("org", "org-2"):
+        later_platform.organization(organization)
+    later_platform.member("org-owner", "org", "owner")
+    later_platform.member("org-admin", "org", "admin")
+    later_platform.member("org-member", "org", "member")
+    later_platform.member("admin-elsewhere", "org-2", "admin")
     later_platform.sql("UPDATE workspace SET organization_id = 'org'")
     return later_platform
 

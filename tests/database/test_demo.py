@@ -25,7 +25,7 @@ from data.platform import schema
 from data.platform.access import Viewer
 from data.platform.connection import connect
 from data.question.query import UsageQuery
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from data.rules.errors import UsageError
 from demo.costs import ABSURD, LEGACY_KEYS, RARE, cost_text, use
 from demo.local_postgres import LocalPostgres
@@ -378,7 +378,7 @@ def test_too_few_executions_to_show_everything_are_refused(database: str) -> Non
 def test_the_ledger_answers_the_reader(database: str) -> None:
     plant(database)
     engine = connect(demo.reader_url(database))
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
+    ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
     query = UsageQuery.parse({}, workspace_id="ws_support", now=NOW, zone=ZoneInfo("UTC"))
     viewer = Viewer(demo.DEMO_VIEWER_ID)
     page = ledger.page(viewer, query)

@@ -449,11 +449,11 @@ def test_the_limit_is_of_who_pays_today_neither_the_viewers_nor_the_owners(
     platform.add_limit(VIEWER_ID, 0)
     platform.runs([Run("1", NOON, workspace="w"), Run("2", NOON, workspace="w")])
     ledger = platform.ledger()
-    assert first_page(ledger, "w").account.payer_id == "first"
+    assert first_page(ledger, "w").account.payer.id == "first"
     assert labels(first_page(ledger, "w"))["2"] == (ON_DEMAND, Decimal(1))
     platform.sql("UPDATE workspace SET billed_account_user_id = 'second' WHERE id = 'w'")
     page = first_page(ledger, "w")
-    assert (page.account.payer_id, page.account.terms.limit) == ("second", Decimal(100))
+    assert (page.account.payer.id, page.account.terms.limit) == ("second", Decimal(100))
     assert labels(page)["2"] == (INCLUDED, Decimal(0))
 
 
@@ -875,7 +875,7 @@ def test_ready_and_workspaces_and_account_answer_without_a_window(platform: Plat
     ledger.ready()
     assert [workspace.id for workspace in ledger.workspaces(VIEWER)] == ["a", "b"]
     account = ledger.account(VIEWER, "a")
-    assert (account.workspace.id, account.payer_id, account.terms.limit) == ("a", PAYER, Decimal(7))
+    assert (account.workspace.id, account.payer.id, account.terms.limit) == ("a", PAYER, Decimal(7))
     with pytest.raises(NotFoundError):
         ledger.account(Viewer("stranger"), "a")
 

@@ -5,6 +5,8 @@ from data.platform.revision import Revision, revision_of
 from tests.support.platform import Platform
 from tests.support.signing import own_platform
 
+LATER = Revision(organizations=True, key_hashes=True, billing_intervals=True)
+
 
 def _revision(platform: Platform) -> Revision:
     with platform.reader.connect() as connection:
@@ -26,6 +28,14 @@ def test_each_column_is_probed_by_itself_and_anew(cluster: str) -> None:
                 "ALTER TABLE workspace ADD organization_id text",
                 Revision(organizations=True, key_hashes=True),
             ),
+            (
+                "ALTER TABLE subscription ADD billing_interval text",
+                Revision(organizations=True, key_hashes=True, billing_intervals=True),
+            ),
+            (
+                "ALTER TABLE subscription RENAME billing_interval TO elsewhere",
+                Revision(organizations=True, key_hashes=True),
+            ),
             # A column that was dropped leaves its row in the catalogue.
             (
                 "ALTER TABLE api_key DROP key_hash",
@@ -43,7 +53,8 @@ def test_each_column_is_probed_by_itself_and_anew(cluster: str) -> None:
 
 def test_columns_of_other_tables_and_schemas_do_not_count(cluster: str) -> None:
     with own_platform(cluster) as platform:
-        platform.sql("CREATE TABLE member (organization_id text, key_hash text)")
+        platform.sql("ALTER TABLE member ADD key_hash text")
+        platform.sql("ALTER TABLE organization ADD billing_interval text")
         platform.sql("CREATE SCHEMA elsewhere")
         platform.sql("CREATE TABLE elsewhere.workspace (organization_id text)")
         platform.sql("CREATE TABLE elsewhere.api_key (key_hash text)")
@@ -53,7 +64,7 @@ def test_columns_of_other_tables_and_schemas_do_not_count(cluster: str) -> None:
 @pytest.mark.parametrize("drop", ["DROP TABLE api_key", "DROP TABLE workspace CASCADE"])
 def test_a_table_that_is_not_there_has_no_column(cluster: str, drop: str) -> None:
     with own_platform(cluster, later=True) as platform:
-        assert _revision(platform) == Revision(organizations=True, key_hashes=True)
+        assert _revision(platform) == LATER
         platform.sql(drop)
         gone = _revision(platform)
         assert gone.key_hashes == ("workspace" in drop)
@@ -66,7 +77,15 @@ def test_a_role_without_any_right_may_ask(cluster: str) -> None:
         engine = connect(platform.url.replace("postgres@", "without_any_right@", 1))
         try:
             with engine.connect() as connection:
-                assert revision_of(connection) == Revision(organizations=True, key_hashes=True)
+                assert revision_of(connection) == LATER
         finally:
             engine.dispose()
             platform.sql("DROP ROLE without_any_right")
+
+
+@pytest.mark.parametrize("table", ["organization", "member", "subscription"])
+def test_subscriptions_need_every_table_of_theirs(cluster: str, table: str) -> None:
+    with own_platform(cluster) as platform:
+        assert _revision(platform).subscriptions
+        platform.sql(f"DROP TABLE {table} CASCADE")
+        assert not _revision(platform).subscriptions

@@ -134,11 +134,7 @@ def own_platform(cluster: str, *, later: bool = False) -> Iterator[Platform]:
             if later:
                 platform.sql("ALTER TABLE workspace ADD organization_id text")
                 platform.sql("ALTER TABLE api_key ADD key_hash text UNIQUE")
-                platform.sql(
-                    "CREATE TABLE member (id text PRIMARY KEY DEFAULT gen_random_uuid(), "
-                    "user_id text NOT NULL UNIQUE, organization_id text NOT NULL, "
-                    "role text NOT NULL)"
-                )
+                platform.sql("ALTER TABLE subscription ADD billing_interval text")
             yield platform
         finally:
             reader.dispose()
@@ -153,7 +149,7 @@ class House:
         defaults = {field.alias: field.default for field in Settings.model_fields.values()}
         self.settings = Settings.model_validate(defaults | variables)
         self.identity = Identity(reader)
-        ledger = Ledger(reader, zone=self.settings.zone, scope=self.settings.limit_scope)
+        ledger = Ledger(reader, self.settings.billing)
         app = create_app(self.settings, ledger, identify_by(self.settings, self.identity))
         # The jar of the test client would replace the cookies of the request's own header.
         self.client = app.server.test_client(use_cookies=False)
