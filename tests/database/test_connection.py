@@ -25,8 +25,18 @@ NOON = utc("2026-10-10 12:00")
 
 # What a database role must be granted for the product to read with: nothing more is needed.
 GRANTS: Final = {
-    "user_stats": ("user_id", "current_usage_limit"),
-    "workspace": ("id", "name", "owner_id", "billed_account_user_id", "archived_at"),
+    '"user"': ("id", "name", "email"),
+    "user_stats": ("user_id", "current_usage_limit", "credit_balance"),
+    "organization": ("id", "name", "org_usage_limit", "credit_balance"),
+    "member": ("user_id", "organization_id", "role"),
+    "subscription": (
+        *("id", "reference_id", "status", "plan", "seats", "period_start", "period_end"),
+        "metadata",
+    ),
+    "workspace": (
+        *("id", "name", "owner_id", "billed_account_user_id", "archived_at"),
+        "allow_personal_api_keys",
+    ),
     "permissions": ("user_id", "entity_type", "entity_id"),
     "workflow": ("id", "name"),
     "workflow_execution_logs": (

@@ -400,7 +400,7 @@ def test_the_ledger_answers_the_reader(database: str) -> None:
         "UPDATE user_stats SET current_usage_limit = 0",
         "DELETE FROM workflow_execution_logs",
         "CREATE TABLE more (id text)",
-        'SELECT name FROM "user"',
+        'SELECT email_verified FROM "user"',
         "SELECT pg_read_file('postgresql.conf')",
         "COPY workspace TO PROGRAM 'true'",
         "SET ROLE postgres",
