@@ -35,6 +35,8 @@ class RunningTotals:
 
     def after(self, step: Span) -> Decimal | None:
         """Return the total at the end of ``step``, as far as it has come; None before it began."""
+        if self.period.start >= step.end:
+            return None
         last, total = next(
             (point for point in reversed(self.points) if point[0] <= step.end), (None, None)
         )

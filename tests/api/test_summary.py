@@ -47,7 +47,7 @@ def booked(platform: Platform) -> Platform:
 @pytest.mark.usefixtures("booked")
 def test_a_summary_has_exactly_these_fields(api: Api) -> None:
     summary = api.summary(workspaceId=WORKSPACE, from_="2026-10-01", to="2026-10-31")
-    assert list(summary) == [*FIELDS, "unfinished", "previous"]
+    assert list(summary) == [*FIELDS, "unfinished", "previous", "billing_period"]
     assert summary["object"] == "usage_summary"
     assert summary["period"] == {
         "from": "2026-10-01T00:00:00.000000Z",

@@ -1,6 +1,5 @@
 """Periods of subscriptions against a calendar that is walked month by month."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from data.rules.calendar import EVER, LAST_DAY, day_start
 from data.rules.cycles import Endless, Interval, Months, Steps
+from tests.support.periods import walked
 from tests.support.platform import utc
 
 MICROSECOND = timedelta(microseconds=1)
@@ -28,18 +28,6 @@ instants = st.integers(0, 15 * 365 * 86_400).map(
 )
 
 
-def walked(anchor: datetime, day: int, interval: Interval) -> Iterator[datetime]:
-    """Give every start of a period from 2017 to 2035: the last day that there is, up to ``day``."""
-    for year in range(2017, 2036):
-        for month in range(1, 13) if interval is Interval.MONTH else [anchor.month]:
-            for tried in range(day, 27, -1):
-                try:
-                    yield anchor.replace(year=year, month=month, day=tried)
-                except ValueError:
-                    continue
-                break
-
-
 @given(anchors, instants, st.sampled_from(Interval), st.sampled_from(ZONES))
 @example(utc("2024-02-29"), utc("2028-02-29"), Interval.YEAR, UTC)
 @example(utc("2024-02-29"), utc("2025-02-28"), Interval.YEAR, UTC)
@@ -48,7 +36,7 @@ def test_a_period_lies_between_two_neighbours_of_a_calendar_that_is_walked(
     anchor: datetime, instant: datetime, interval: Interval, zone: ZoneInfo
 ) -> None:
     steps = Steps.of(anchor, None, interval, zone)
-    starts = list(walked(anchor, anchor.day, interval))
+    starts = list(walked(anchor, anchor.day, yearly=interval is Interval.YEAR))
     later = next(place for place, start in enumerate(starts) if start > instant)
     held = steps.at(instant)
     assert (held.span.start, held.span.end) == (starts[later - 1], starts[later])
