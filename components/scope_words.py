@@ -16,7 +16,7 @@ class ScopeWords(NamedTuple):
 
 SCOPE_WORDS: Final = {
     LimitScope.ACCOUNT: ScopeWords(
-        "Account", "the account", "whole account", "of all workspaces that are paid for with it"
+        "Account", "the account", "whole account", "over all workspaces of the account"
     ),
     LimitScope.WORKSPACE: ScopeWords(
         "Workspace", "the workspace", "this workspace", "of this workspace alone"

@@ -101,6 +101,10 @@ def _needed(revision: Revision, *, sessions: bool) -> list[_Columns]:
         # Where costs are kept nowhere, the JSONB is what is missing.
         *([COST_JSON] if revision.cost_json or not revision.cost_total else []),
         *(columns for flag, columns in BROUGHT.items() if getattr(revision, flag)),
-        # An organization that pays is of no use without what it may spend.
-        *([BROUGHT["subscriptions"]] if revision.organizations else []),
+        # Where organizations pay, what they may use has to be there.
+        *(
+            [BROUGHT["subscriptions"]]
+            if revision.organizations and not revision.subscriptions
+            else []
+        ),
     ]
