@@ -26,7 +26,7 @@ from data.platform.access import Viewer
 from data.platform.connection import connect
 from data.question.query import UsageQuery
 from data.rules.billing import Billing
-from data.rules.errors import UsageError
+from data.rules.errors import UnavailableError, UsageError
 from demo.costs import ABSURD, LEGACY_KEYS, RARE, cost_text, use
 from demo.local_postgres import LocalPostgres
 
@@ -470,3 +470,24 @@ def test_a_cost_is_written_as_javascript_would() -> None:
         '"models":{"llama3.3:70b":{"input":0,"output":0,"total":0.01,"toolCost":0.01,'
         '"tokens":{"prompt":7,"completion":2,"total":9}}}}'
     )
+
+
+def test_a_demo_of_before_there_were_organizations_goes_on_once_its_reader_is_admitted(
+    database: str,
+) -> None:
+    plant(database, executions=1_000)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP TABLE organization, member, subscription CASCADE")
+        connection.execute("ALTER TABLE user_stats DROP credit_balance")
+        connection.execute('REVOKE SELECT (name) ON "user" FROM usage_reader')
+    engine = connect(demo.reader_url(database))
+    try:
+        ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
+        with pytest.raises(UnavailableError, match="name of"):
+            ledger.ready()
+        demo.admit_reader(database)
+        ledger.ready()
+        account = ledger.account(Viewer(demo.DEMO_VIEWER_ID), "ws_support")
+        assert (account.payer.name, account.tells_amounts) == ("Dana Weiss", True)
+    finally:
+        engine.dispose()

@@ -15,6 +15,7 @@ from data.platform.snapshot import Snapshot
 from data.platform.terms import Account, account_of
 from data.rules.billing import Billing, BillingPeriod, LimitSource, PeriodKind
 from data.rules.calendar import EVER
+from data.rules.errors import UnavailableError
 from tests.support.platform import (
     FOUNDED,
     PAYER,
@@ -459,3 +460,14 @@ def test_since_the_beginning_everything_adds_up(either: Platform) -> None:
     found = labels(first_page(either.ledger(period=PeriodKind.SUBSCRIPTION)))
     assert found["2026-11-28"] == ("on_demand", Decimal(2))
     assert found["2025-12-31"] == ("included", Decimal(0))
+
+
+@pytest.mark.parametrize("table", ["organization", "member", "subscription"])
+def test_where_organizations_pay_what_is_missing_of_them_is_told(cluster: str, table: str) -> None:
+    with own_platform(cluster, later=True) as bare:
+        bare.account(5)
+        bare.sql(f"DROP TABLE {table} CASCADE")
+        with pytest.raises(UnavailableError, match=f"of {table} is not there"):
+            bare.ledger().ready()
+        with pytest.raises(UnavailableError):
+            first_page(bare.ledger())
