@@ -680,7 +680,12 @@ def test_every_viewer_is_given_the_same_labels(platform: Platform) -> None:
     [shown] = walk(platform.ledger())
     [to_payer] = walk(platform.ledger(), viewer=Viewer(PAYER))
     assert labels(shown) == labels(to_payer) == {"2": (ON_DEMAND, Decimal(1))}
-    assert shown.account == replace(to_payer.account, as_of=shown.account.as_of)
+    # Who does not pay is told neither amounts nor the name of the person who does.
+    assert (shown.account.tells_amounts, to_payer.account.tells_amounts) == (False, True)
+    payer = replace(to_payer.account.payer, name="the payer")
+    assert shown.account == replace(
+        to_payer.account, as_of=shown.account.as_of, payer=payer, tells_amounts=False
+    )
 
 
 # Rule 13: one answer, one snapshot.
