@@ -50,7 +50,7 @@ def inside(scene: Scene) -> Iterator[Inside]:
     defaults = {field.alias: field.default for field in Settings.model_fields.values()}
     settings = Settings.model_validate(defaults | given)
     engine = connect(scene.reader_url)
-    ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
+    ledger = Ledger(engine, settings.billing)
     server = create_app(settings, ledger, identify_by(settings, Identity(engine))).server
     try:
         yield Inside(engine, server.test_client())

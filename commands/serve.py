@@ -44,8 +44,9 @@ def _serve_demo(settings: Settings) -> None:
     with local_postgres(settings) as url:
         if not demo.generation_at(url):
             fill(url, demo.EXECUTIONS)
-        # One that an older version made has none, or an older one.
+        # One that an older version made has no rollup, or an older one, and lets less be read.
         rollup.install(url)
+        demo.admit_reader(url)
         # The demo viewer is whoever presents no credential; one that is presented counts, so that
         # an example portal can be tried on the demo.
         viewer = Viewer(demo.DEMO_VIEWER_ID)

@@ -16,7 +16,7 @@ class ScopeWords(NamedTuple):
 
 SCOPE_WORDS: Final = {
     LimitScope.ACCOUNT: ScopeWords(
-        "Account", "the account", "whole account", "over all the workspaces it pays for"
+        "Account", "the account", "whole account", "over all workspaces of the account"
     ),
     LimitScope.WORKSPACE: ScopeWords(
         "Workspace", "the workspace", "this workspace", "of this workspace alone"

@@ -9,22 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 _STATEMENTS: Final = (
-    # April had organizations too, of which nothing was read.
-    """
-    CREATE TABLE IF NOT EXISTS organization (
-        id text PRIMARY KEY, name text NOT NULL, org_usage_limit numeric,
-        credit_balance numeric NOT NULL DEFAULT 0
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS member (
-        id text PRIMARY KEY,
-        user_id text NOT NULL UNIQUE REFERENCES "user" ON DELETE CASCADE,
-        organization_id text NOT NULL REFERENCES organization ON DELETE CASCADE,
-        role text NOT NULL
-    )
-    """,
-    "ALTER TABLE IF EXISTS subscription ADD billing_interval text",
+    "ALTER TABLE subscription ADD billing_interval text",
     """
     ALTER TABLE workspace
         ADD organization_id text REFERENCES organization ON DELETE SET NULL

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing, LimitScope, LimitSource, PeriodKind
 from settings.types import (
     BaseUrl,
     DatabaseUrl,
@@ -62,6 +62,16 @@ class Settings(BaseSettings):
         default=LimitScope.ACCOUNT,
         alias="USAGE_LIMIT_SCOPE",
         description="what the running total covers: every workspace of the payer, or this one",
+    )
+    limit_source: LimitSource = Field(
+        default=LimitSource.ACCOUNT,
+        alias="USAGE_LIMIT_SOURCE",
+        description="what the limit is: the usage limit that is set, or what the plan includes",
+    )
+    period: PeriodKind = Field(
+        default=PeriodKind.MONTH,
+        alias="USAGE_PERIOD",
+        description="what a billing period is: the calendar month, or the payer's subscription's",
     )
     app_url: BaseUrl | None = Field(
         default=None,
@@ -162,3 +172,8 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The reporting time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def billing(self) -> Billing:
+        """By which rules accounts are billed."""
+        return Billing(self.zone, self.limit_scope, self.limit_source, self.period)

@@ -194,7 +194,7 @@ class Api:
     def __init__(self, reader: Engine, viewer: Viewer, variables: Mapping[str, str]) -> None:
         defaults = {field.alias: field.default for field in Settings.model_fields.values()}
         self.settings = Settings.model_validate(defaults | dict(variables))
-        self.ledger = Ledger(reader, zone=self.settings.zone, scope=self.settings.limit_scope)
+        self.ledger = Ledger(reader, self.settings.billing)
         self.server = create_app(self.settings, self.ledger, lambda: viewer).server
         self.client: FlaskClient = self.server.test_client()
 

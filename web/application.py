@@ -71,8 +71,6 @@ def _unexpected(error: Exception) -> None:
 def application(settings: Settings, engine: Engine, otherwise: Viewer | None = None) -> Any:
     """Return what the web server calls (WSGI): the application, each request in its turn."""
     admission = Admission()
-    ledger = Ledger(
-        engine, zone=settings.zone, scope=settings.limit_scope, file_turn=admission.file
-    )
+    ledger = Ledger(engine, settings.billing, file_turn=admission.file)
     identify = admission.before(identify_by(settings, Identity(engine), otherwise))
     return admission.over(create_app(settings, ledger, identify, [admission.check]).server)

@@ -62,7 +62,8 @@ def legend(figures: Figures) -> list[Component]:
         ]
     if figures.running_totals:
         keys.append(_key("Running total", "usage-key usage-key-line"))
-        if figures.account.terms.limit is not None:
+        terms = figures.account.terms
+        if terms.limit is not None and not terms.no_end:
             keys.append(_key("Limit", "usage-key usage-key-limit"))
     return keys
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta, tzinfo
 from typing import Any, Final
 
+from components.account_words import each_period
 from components.figures import bars as picture_bars
 from components.figures import marks as picture_marks
 from components.figures.marks import LOWER, MUTED, UPPER, at, note
@@ -52,7 +53,8 @@ def picture(figures: Figures, zone: tzinfo, searches: Sequence[str]) -> dict[str
         axes["yaxis"]["range"] = [0, _TOP_OF_NOTHING]
     if upper:
         data += picture_marks.running_totals(figures, zone, shapes, notes)
-        notes.append(_title("Running total of the account, per month", UPPER[1], left))
+        each = each_period(figures.running_totals[-1].period)
+        notes.append(_title(f"Running total of the account, {each}", UPPER[1], left))
         axes["yaxis2"] = _axis(UPPER, top) | {"range": [0, top]}
     data += picture_marks.crossings(figures, zone, shapes, notes, upper=upper)
     return {

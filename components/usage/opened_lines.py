@@ -10,6 +10,7 @@ from components import formats
 from components.scope_words import SCOPE_WORDS
 from components.usage import reasons
 from data.answers.detail import Detail
+from data.rules.billing import Terms
 from data.rules.execution import Charge, Execution
 from data.rules.labels import UNFINISHED, type_label, workflow_label
 from data.rules.shown import named, shown
@@ -122,7 +123,7 @@ def _why(detail: Detail, settings: Settings) -> Iterator[Component]:
     rows = [(name, formats.exact_dollars(amount)) for name, amount in amounts if amount is not None]
     rows.insert(
         0 if detail.before is None else 1,
-        ("Limit", "none set" if terms.limit is None else formats.limit_dollars(terms.limit)),
+        ("Limit", _limit(terms)),
     )
     after = None
     if detail.after is not None:
@@ -130,9 +131,16 @@ def _why(detail: Detail, settings: Settings) -> Iterator[Component]:
     yield _table(rows, last=after)
     if after is None:
         yield html.P(
-            "The running total is told to whoever pays: it speaks of other workspaces too.",
+            "The running total is told to whoever pays, or administers the organization that pays: "
+            "it speaks of other workspaces too.",
             className="usage-muted",
         )
+
+
+def _limit(terms: Terms) -> str:
+    if terms.limit is None:
+        return "none set"
+    return "no end set" if terms.no_end else formats.limit_dollars(terms.limit)
 
 
 def _references(detail: Detail, settings: Settings) -> Iterator[tuple[str, Any]]:

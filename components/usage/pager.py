@@ -7,6 +7,7 @@ from dash import Output, html
 from dash.development.base_component import Component
 
 from components import formats, ids
+from components.account_words import each_period, pays
 from components.aria import aria
 from components.scope_words import SCOPE_WORDS
 from components.usage.view import View
@@ -96,11 +97,15 @@ def _rows(view: View) -> str:
 
 
 def _limit(view: View) -> str:
-    limit = view.page.account.terms.limit
-    if limit is None:
-        return "There is no limit set for the account that pays here: everything is Included."
+    account = view.page.account
+    terms, payer = account.terms, pays(account.payer)
+    if terms.limit is None:
+        return f"There is no limit set for {payer}: everything is Included."
+    if terms.no_end:
+        return f"There is no end set for on-demand use by {payer}."
+    each = each_period(terms.period_at(account.as_of))
     covered = SCOPE_WORDS[view.settings.limit_scope].covered
     return (
-        f"The monthly limit of {formats.limit_dollars(limit)} is that of the account that pays for "
-        f"this workspace; the running total {covered} counts against it."
+        f"The limit of {formats.limit_dollars(terms.limit)} {each} is that of {payer}; the running "
+        f"total {covered} counts against it."
     )

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from components import formats
+from components.account_words import during, earlier_in
 from components.scope_words import SCOPE_WORDS
 from components.usage.view import View
 from data.rules.allowance import Crossing
@@ -55,7 +56,7 @@ def of_crossing(view: View, row: Execution) -> str | None:
         parts = "all of this cost is On-Demand"
     return (
         f"Limit {formats.limit_dollars(crossing.limit)} crossed here: {parts}. "
-        f"Earlier executions of {crossing.period.name} are Included."
+        f"{earlier_in(crossing.period)} are Included."
     )
 
 
@@ -77,7 +78,7 @@ def of_hidden_crossings(view: View, rows: Sequence[Execution]) -> dict[int, str]
             said[place] = (
                 f"Limit {formats.limit_dollars(crossing.limit)} crossed on {instant} {view.zone}, "
                 "between these two executions. "
-                f"Earlier executions of {crossing.period.name} are Included."
+                f"{earlier_in(crossing.period)} are Included."
             )
     return said
 
@@ -85,12 +86,12 @@ def of_hidden_crossings(view: View, rows: Sequence[Execution]) -> dict[int, str]
 def of_period_starts(view: View, rows: Sequence[Execution]) -> dict[int, str]:
     """Return, by place, what to say under the first row of a period that follows another."""
     periods = [view.page.account.terms.period_at(row.started_at) for row in rows]
-    days = [local_day(period.start, view.zone) for period in periods]
-    return {
-        place: f"{day.day} {day:%B}: the running total starts at $0"
-        for place, (day, older) in enumerate(pairwise(days))
-        if day != older
-    }
+    said = {}
+    for place, (period, older) in enumerate(pairwise(periods)):
+        if period != older:
+            day = local_day(period.start, view.zone)
+            said[place] = f"{day.day} {day:%B}: the running total starts at $0"
+    return said
 
 
 def of_type(row: Execution, crossing: Crossing | None, terms: Terms, settings: Settings) -> str:
@@ -100,8 +101,10 @@ def of_type(row: Execution, crossing: Crossing | None, terms: Terms, settings: S
     subject = SCOPE_WORDS[settings.limit_scope].subject
     dollars = formats.limit_dollars(terms.limit)
     if crossing is None:
-        period = terms.period_at(row.started_at).name
-        return f"Included: {subject} has not crossed its limit of {dollars} in {period}"
+        if terms.no_end:
+            return "Included: no end set for on-demand use"
+        when = during(terms.period_at(row.started_at))
+        return f"Included: {subject} has not crossed its limit of {dollars} {when}"
     if crossing.position == Position(row.started_at, row.id):
         return f"On-Demand: this execution took {subject} over its limit of {dollars}"
     side = "before" if row.type is UsageType.INCLUDED else "after"

@@ -10,10 +10,13 @@ from data.platform.rows import costs_in
 from data.platform.terms import Account
 from data.rules.allowance import Crossing, first_above
 from data.rules.billing import BillingPeriod
-from data.rules.calendar import Span, days_of, slices
+from data.rules.calendar import EVER, Span, days_of, slices
 from data.rules.money import ZERO, exact
 from data.sums.totals import Totals
 
+# What is longer than a year is cut into years, or centuries, at midnights of UTC, which is where
+# the rollup's hours begin.
+_LONG_STEPS: Final = (timedelta(days=36525), timedelta(days=366))
 _STEPS: Final = (timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
 # No day of any zone is longer.
 _DAY: Final = timedelta(hours=26)
@@ -69,7 +72,7 @@ class Crossings:
                 spans[period] = _up_to(seen, period)
             else:
                 many = len(before) > _FEW_PERIODS
-                spans[period] = [period] if many else days_of(period, self.zone)
+                spans[period] = [period] if many else self._cut(period)
         while spans:
             finer = {}
             for period, (costs, executions) in _sums(totals, account, spans).items():
@@ -85,16 +88,26 @@ class Crossings:
                 elif (end := spans[period][-1].end) < period.end:
                     with exact():
                         before[period] = sum(costs, before[period])
-                    finer[period] = days_of(Span(end, period.end), self.zone)
+                    rest = Span(end, period.end)
+                    finer[period] = self._cut(rest) or [rest]
             spans = finer
         return narrow
 
     def _cut(self, span: Span) -> list[Span]:
-        """Cut a span into days, hours, minutes or seconds; a second is not cut."""
+        """Cut a span into centuries, years, days, hours, minutes or seconds; none of a second."""
         length = span.end - span.start
+        for step in _LONG_STEPS:
+            if length > step:
+                return _cut_at_midnights(span, step)
         if length > _DAY:
             return days_of(span, self.zone)
         return next((slices(span, step) for step in _STEPS if step < length), [])
+
+
+def _cut_at_midnights(span: Span, step: timedelta) -> list[Span]:
+    first = span.start + (EVER.start - span.start) % step
+    head = [Span(span.start, first)] if span.start < first else []
+    return head + slices(Span(first, span.end), step)
 
 
 def _up_to(seen: Span, period: BillingPeriod) -> list[Span]:

@@ -55,19 +55,8 @@ class Detail:
             return trimmed(cost - on_demand)
 
     @classmethod
-    def of(
-        cls,
-        totals: Totals,
-        crossings: Crossings,
-        account: Account,
-        row_id: str,
-        *,
-        tells_totals: bool,
-    ) -> Self:
-        """Read an execution of the account's workspace by its row's id.
-
-        ``tells_totals`` says whether the viewer may know the running total. Raises NotFoundError.
-        """
+    def of(cls, totals: Totals, crossings: Crossings, account: Account, row_id: str) -> Self:
+        """Read an execution of the account's workspace by its row's id; raises NotFoundError."""
         snapshot = totals.snapshot
         read = execution_named(snapshot, account.workspace.id, row_id) if is_text(row_id) else None
         if read is None:
@@ -83,7 +72,7 @@ class Detail:
         ended_at, duration_ms = end_of(snapshot, row)
         charges, excess = _within(row.cost, charges_of(snapshot, row))
         before = after = None
-        if tells_totals:
+        if account.tells_amounts:
             before = _spent_before(totals, account, period, position)
             with exact():
                 after = trimmed(before + (row.cost or ZERO))

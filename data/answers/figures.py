@@ -35,6 +35,8 @@ class RunningTotals:
 
     def after(self, step: Span) -> Decimal | None:
         """Return the total at the end of ``step``, as far as it has come; None before it began."""
+        if self.period.start >= step.end:
+            return None
         last, total = next(
             (point for point in reversed(self.points) if point[0] <= step.end), (None, None)
         )
@@ -50,8 +52,8 @@ class Figures:
     workspace's executions began; both are None where that was not before the window.
     ``crossings`` are the account's in the window. ``crossing`` and ``running_total`` (of the
     account, in full dollars) are those of ``period``, the billing period that holds the window's
-    last instant. The total is None, and ``running_totals`` is empty, for viewers to whom they
-    would tell of other people's workspaces.
+    last instant, or now if that is earlier. The total is None, and ``running_totals`` is empty, for
+    viewers to whom they would tell of other people's workspaces.
     """
 
     account: Account
@@ -78,13 +80,10 @@ class Figures:
     @cached_property
     def running_total_by_step(self) -> Sequence[Decimal | None]:
         """The account's running total at the end of each step; None where it is not told."""
-        return [
-            next(
-                (each.after(step) for each in self.running_totals if step.start in each.period),
-                None,
-            )
-            for step in self.steps
-        ]
+        # A step in which a period began ends in that one.
+        latest_first = self.running_totals[::-1]
+        totals = ([each.after(step) for each in latest_first] for step in self.steps)
+        return [next((total for total in each if total is not None), None) for each in totals]
 
 
 def figures_of(
@@ -95,7 +94,6 @@ def figures_of(
     split: Split,
     *,
     drawn: bool,
-    tells_totals: bool,
 ) -> Figures:
     """Read the figures of a window in one snapshot; not ``drawn``, it is one single step."""
     zone, window, terms = crossings.zone, query.window, account.terms
@@ -110,7 +108,9 @@ def figures_of(
         steps = steps_of(window, unit, zone)
     comparison = comparison_of(window, zone, account.as_of)
     earliest, earlier_extent = _earlier(totals, query, comparison, zone)
-    last = terms.period_at(window.end - _MICROSECOND) if window.start < window.end else None
+    last = None
+    if window.start < window.end:
+        last = terms.period_at(min(_last_of(window), account.as_of))
     periods = {
         period
         for extents in (extent, earlier_extent)
@@ -128,7 +128,7 @@ def figures_of(
     sums = sums_by(totals, selection, spans)
     running_totals: list[RunningTotals] = []
     running_total = None
-    if tells_totals and last:
+    if account.tells_amounts and last:
         running_totals, running_total = _running_totals(
             totals, account, last, steps if drawn else []
         )
@@ -177,7 +177,8 @@ def _running_totals(
         for period, edges in edges_of.items():
             sums = accumulate((next(costs) for _ in edges[1:]), initial=ZERO)
             points = [(edge, trimmed(spent)) for edge, spent in zip(edges, sums, strict=True)]
-            total = points[-1][1]
+            if period == last:
+                total = points[-1][1]
             if shown := [point for point in points if _is_shown(point[0], account, steps)]:
                 found.append(RunningTotals(period, shown))
     return found, total
@@ -194,8 +195,11 @@ def _edges(
     if not steps:
         return {last: [last.start, last.end]}
     until = _until(account, steps)
-    told = {until, *(step.start for step in steps if step.start <= until)}
-    periods = account.terms.periods_at(step.start for step in steps)
+    begun = [Span(step.start, min(step.end, until)) for step in steps if step.start <= until]
+    told = {edge for step in begun for edge in (step.start, step.end)}
+    periods = account.terms.periods_at(
+        instant for step in begun for instant in (step.start, _last_of(step))
+    )
     edges = {
         period: {period.start, *(edge for edge in told if period.start < edge <= period.end)}
         for period in periods
@@ -205,6 +209,10 @@ def _edges(
     for period in periods[:-1]:
         edges[period].add(period.end)
     return {period: sorted(each) for period, each in edges.items()}
+
+
+def _last_of(span: Span) -> datetime:
+    return max(span.start, span.end - _MICROSECOND)
 
 
 def _until(account: Account, steps: Sequence[Span]) -> datetime:

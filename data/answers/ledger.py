@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from datetime import tzinfo
 from typing import Final
 
 from sqlalchemy import Engine
@@ -26,7 +25,7 @@ from data.question.cursor import Direction
 from data.question.file_options import STANDARD, FileOptions
 from data.question.query import Split, UsageQuery
 from data.rules.allowance import with_labels
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from data.rules.labels import rfc3339
 from data.rules.shown import quoted
 from data.sums.rollup.trust import is_installed
@@ -40,24 +39,23 @@ _EXPORT_BATCH: Final = 1000
 class Ledger:
     """Answers questions about executions out of the platform's database.
 
-    Every question takes the Viewer who asks. ``zone`` is the reporting time zone, ``scope`` what
-    the running total covers; ``file_turn`` is held while a file is read. Whatever is not there for
+    Every question takes the Viewer who asks. ``billing`` has the reporting time zone, and by which
+    rules accounts are billed; ``file_turn`` is held while a file is read. Whatever is not there for
     that viewer is a NotFoundError, a database that does not answer an UnavailableError.
     """
 
     def __init__(
         self,
         engine: Engine,
+        billing: Billing,
         *,
-        zone: tzinfo,
-        scope: LimitScope,
         file_turn: Callable[[Viewer], AbstractContextManager[None]] | None = None,
     ) -> None:
-        self.zone = zone
+        self.zone = billing.zone
         self._engine = engine
-        self._scope = scope
+        self._billing = billing
         self._file_turn = file_turn or (lambda _: nullcontext())
-        self._crossings = Crossings(zone)
+        self._crossings = Crossings(billing.zone)
         self._by_rollup = True
 
     def ready(self, *, sessions: bool = False) -> None:
@@ -109,7 +107,9 @@ class Ledger:
         """Return the figures of the whole window, step by step where they are ``drawn``."""
         with snapshot(self._engine) as opened:
             account = self._account(opened, viewer, query.workspace_id)
-            return self._figures(self._totals(opened), account, viewer, query, split, drawn=drawn)
+            return figures_of(
+                self._totals(opened), self._crossings, account, query, split, drawn=drawn
+            )
 
     def figures_shown(
         self, viewer: Viewer, query: UsageQuery, split: Split = Split.TYPE
@@ -118,16 +118,14 @@ class Ledger:
         with snapshot(self._engine) as opened:
             account = self._account(opened, viewer, query.workspace_id)
             totals = self._totals(opened)
-            figures = self._figures(totals, account, viewer, query, split, drawn=True)
+            figures = figures_of(totals, self._crossings, account, query, split, drawn=True)
             return figures, filter_options_of(totals, query)
 
     def execution(self, viewer: Viewer, workspace_id: str, row_id: str) -> Detail:
         """Return everything known of one execution."""
         with snapshot(self._engine) as opened:
             account = self._account(opened, viewer, workspace_id)
-            tells_totals = self._tells_totals(viewer, account)
-            totals = self._totals(opened)
-            return Detail.of(totals, self._crossings, account, row_id, tells_totals=tells_totals)
+            return Detail.of(self._totals(opened), self._crossings, account, row_id)
 
     @contextmanager
     def export(
@@ -158,27 +156,7 @@ class Ledger:
                 yield Export(account, told, total)
 
     def _account(self, opened: Snapshot, viewer: Viewer, workspace_id: str) -> Account:
-        return account_of(opened, viewer, workspace_id, scope=self._scope, zone=self.zone)
-
-    def _figures(
-        self,
-        totals: Totals,
-        account: Account,
-        viewer: Viewer,
-        query: UsageQuery,
-        split: Split,
-        *,
-        drawn: bool,
-    ) -> Figures:
-        return figures_of(
-            totals,
-            self._crossings,
-            account,
-            query,
-            split,
-            drawn=drawn,
-            tells_totals=self._tells_totals(viewer, account),
-        )
+        return account_of(opened, viewer, workspace_id, self._billing)
 
     def _totals(self, opened: Snapshot) -> Totals:
         """Return this snapshot's sums; the log tells once when a rollup cannot be trusted."""
@@ -189,7 +167,3 @@ class Ledger:
             )
         self._by_rollup = totals.rollup
         return totals
-
-    def _tells_totals(self, viewer: Viewer, account: Account) -> bool:
-        """Tell whether the running total may be told: it can speak of other workspaces too."""
-        return self._scope == LimitScope.WORKSPACE or viewer.user_id == account.payer_id

@@ -13,6 +13,8 @@ from data.rules.shown import READ_AT_MOST, quoted
 # An address repeats the id in its cursor, beside filters.
 ID_LENGTH_AT_MOST: Final = 255
 
+_VIEWER_ID: Final = bindparam("viewer_id", type_=Text)
+
 
 @dataclass(frozen=True)
 class Viewer:
@@ -101,18 +103,32 @@ def visible_to(kind: Kind) -> Select[tuple[str, str]]:
 
 
 def _granted(kind: Kind) -> ColumnElement[bool]:
-    viewer_id = bindparam("viewer_id", type_=Text)
     # EXISTS, because a join would multiply the workspace by its grants.
     explicitly = exists(permissions.c.entity_id).where(
         permissions.c.entity_type == "workspace",
         permissions.c.entity_id == workspace.c.id,
-        permissions.c.user_id == viewer_id,
+        permissions.c.user_id == _VIEWER_ID,
     )
     if not kind.organizations:
-        return or_(explicitly, workspace.c.owner_id == viewer_id)
-    administers = exists(member.c.user_id).where(
-        member.c.organization_id == workspace_organization_id,
-        member.c.user_id == viewer_id,
+        return or_(explicitly, workspace.c.owner_id == _VIEWER_ID)
+    return or_(explicitly, administers(workspace_organization_id))
+
+
+def administers(organization_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Tell whether the viewer is an owner or admin of an organization."""
+    return exists(member.c.user_id).where(
+        member.c.organization_id == organization_id,
+        member.c.user_id == _VIEWER_ID,
         member.c.role.in_(["owner", "admin"]),
     )
-    return or_(explicitly, administers)
+
+
+def may_know_amounts(viewer: Viewer, *, pays: bool, administers: bool, takes_keys: bool) -> bool:
+    """Tell whether the viewer may know what an account spent, in workspaces of others too.
+
+    He ``pays`` or ``administers`` who does; ``takes_keys`` says that every workspace of the account
+    takes personal API keys. What is bound to one workspace never speaks for the others.
+    """
+    if viewer.user_id is None or viewer.workspace_id is not None:
+        return False
+    return (pays or administers) and (takes_keys or not viewer.by_personal_key)

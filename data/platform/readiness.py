@@ -11,6 +11,7 @@ from data.rules.errors import UnavailableError
 _Columns = dict[str, tuple[str, ...]]
 LEDGER: Final[_Columns] = {
     "user_stats": ("user_id", "current_usage_limit"),
+    '"user"': ("id", "name", "email"),
     "workspace": ("id", "name", "billed_account_user_id", "archived_at", "allow_personal_api_keys"),
     "permissions": ("user_id", "entity_type", "entity_id"),
     "workflow": ("id", "name", "workspace_id"),
@@ -20,7 +21,7 @@ LEDGER: Final[_Columns] = {
     ),
 }
 SIGN_IN: Final[_Columns] = {
-    '"user"': ("id", "email", "banned", "ban_expires"),
+    '"user"': ("banned", "ban_expires"),
     "api_key": ("key", "user_id", "workspace_id", "expires_at"),
 }
 SESSIONS: Final[_Columns] = {"session": ("token", "user_id", "expires_at")}
@@ -28,10 +29,17 @@ OWNERS: Final[_Columns] = {"workspace": ("owner_id",)}
 COST_JSON: Final[_Columns] = {"workflow_execution_logs": ("cost",)}
 # What a Revision brings, by the name of its flag.
 BROUGHT: Final[dict[str, _Columns]] = {
-    "organizations": {
-        "workspace": ("organization_id",),
+    "organizations": {"workspace": ("organization_id",)},
+    "subscriptions": {
+        "organization": ("id", "name", "org_usage_limit", "credit_balance"),
         "member": ("user_id", "organization_id", "role"),
+        "subscription": (
+            *("id", "reference_id", "status", "plan", "seats", "period_start", "period_end"),
+            "metadata",
+        ),
+        "user_stats": ("credit_balance",),
     },
+    "billing_intervals": {"subscription": ("billing_interval",)},
     "key_hashes": {"api_key": ("key_hash",)},
     "cost_total": {"workflow_execution_logs": ("cost_total",)},
     "models_used": {"workflow_execution_logs": ("models_used",)},
@@ -93,4 +101,10 @@ def _needed(revision: Revision, *, sessions: bool) -> list[_Columns]:
         # Where costs are kept nowhere, the JSONB is what is missing.
         *([COST_JSON] if revision.cost_json or not revision.cost_total else []),
         *(columns for flag, columns in BROUGHT.items() if getattr(revision, flag)),
+        # Where organizations pay, what they may use has to be there.
+        *(
+            [BROUGHT["subscriptions"]]
+            if revision.organizations and not revision.subscriptions
+            else []
+        ),
     ]

@@ -17,6 +17,11 @@ _EXECUTIONS: Final = "workflow_execution_logs"
 # By name: the SQL expression that tells whether it is here.
 _PROBES: Final = {
     "organizations": _has("workspace", "organization_id"),
+    "subscriptions": " AND ".join(
+        f"to_regclass('{table}') IS NOT NULL"
+        for table in ("organization", "member", "subscription")
+    ),
+    "billing_intervals": _has("subscription", "billing_interval"),
     "key_hashes": _has("api_key", "key_hash"),
     "cost_json": _has(_EXECUTIONS, "cost"),
     "cost_total": _has(_EXECUTIONS, "cost_total"),
@@ -32,7 +37,9 @@ class Revision:
     """What later revisions of the platform brought, and whether it is here.
 
     ``organizations``: workspaces may belong to one, whose admins may see them; before, the owner of
-    a workspace might. ``key_hashes``: API keys are stored with a hash and found by it alone.
+    a workspace might. ``subscriptions``: people may be members of one all the same, and it and
+    they may have a subscription; ``billing_intervals``: with the interval of its periods.
+    ``key_hashes``: API keys are stored with a hash and found by it alone.
 
     Where costs are: ``cost_json`` in a JSONB of the execution, ``cost_total`` and ``models_used``
     in columns of it, ``usage_log`` its charges in a table that can be read by execution.
@@ -40,6 +47,8 @@ class Revision:
 
     organizations: bool
     key_hashes: bool
+    subscriptions: bool = True
+    billing_intervals: bool = False
     cost_json: bool = True
     cost_total: bool = False
     models_used: bool = False

@@ -15,12 +15,10 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
-    column,
     literal_column,
-    table,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM, JSONB
+from sqlalchemy.dialects.postgresql import ENUM, JSON, JSONB
 
 from data.platform.types import UtcTimestamp
 
@@ -59,6 +57,46 @@ user_stats = Table(
     Column("id", Text, primary_key=True),
     Column("user_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("current_usage_limit", Numeric, server_default=text("'5'::numeric")),
+    Column("credit_balance", Numeric, nullable=False, server_default=text("'0'::numeric")),
+)
+
+organization = Table(
+    "organization",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("slug", Text, nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("updated_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Column("org_usage_limit", Numeric),
+    Column("credit_balance", Numeric, nullable=False, server_default=text("'0'::numeric")),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("organization_id", ForeignKey("organization.id", ondelete="CASCADE"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False, server_default=_NOW),
+    Index("member_organization_id_idx", "organization_id"),
+    Index("member_user_id_unique", "user_id", unique=True),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("reference_id", Text, nullable=False),
+    Column("status", Text),
+    Column("period_start", UtcTimestamp),
+    Column("period_end", UtcTimestamp),
+    Column("seats", Integer),
+    Column("metadata", JSON),
+    CheckConstraint("plan <> 'enterprise' OR metadata IS NOT NULL", "check_enterprise_metadata"),
+    Index("subscription_reference_status_idx", "reference_id", "status"),
 )
 
 workspace = Table(
@@ -97,10 +135,8 @@ api_key = Table(
 
 # Of later revisions of the platform; asked only where data/platform/revision.py finds them.
 workspace_organization_id = literal_column("workspace.organization_id", Text)
+subscription_billing_interval = literal_column("subscription.billing_interval", Text)
 api_key_hash = literal_column("api_key.key_hash", Text)
-member = table(
-    "member", column("user_id", Text), column("organization_id", Text), column("role", Text)
-)
 
 permissions = Table(
     "permissions",

@@ -10,7 +10,8 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 
-from data.rules.calendar import Span, month_at
+from data.rules.calendar import EVER, Span
+from data.rules.cycles import Cycle, Months
 
 
 class LimitScope(StrEnum):
@@ -20,34 +21,75 @@ class LimitScope(StrEnum):
     WORKSPACE = "workspace"
 
 
+class LimitSource(StrEnum):
+    """What the limit is: the usage limit that is set, or what the plan includes."""
+
+    ACCOUNT = "account"
+    PLAN = "plan"
+
+
+class PeriodKind(StrEnum):
+    """What a billing period is: a calendar month, or a period of the payer's subscription."""
+
+    MONTH = "month"
+    SUBSCRIPTION = "subscription"
+
+
+@dataclass(frozen=True)
+class Billing:
+    """By which rules accounts are billed, the same for all of them; ``zone`` is the reporting's."""
+
+    zone: tzinfo
+    scope: LimitScope = LimitScope.ACCOUNT
+    limit_source: LimitSource = LimitSource.ACCOUNT
+    period: PeriodKind = PeriodKind.MONTH
+
+
 @dataclass(frozen=True)
 class BillingPeriod(Span):
     """The span of one running total.
 
     ``limit`` is what of it is included, in dollars; None where no limit is set. ``name`` is what
-    people call the period.
+    people call the period. ``reconstructed`` says that the platform does not store it: it is
+    stepped back to from the one that is stored.
     """
 
     limit: Decimal | None
     name: str
+    kind: PeriodKind = PeriodKind.MONTH
+    reconstructed: bool = False
+
+    @property
+    def endless(self) -> bool:
+        """Whether it is the only one: no other comes before or after."""
+        return self.start == EVER.start
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How an account is billed: by the calendar month of ``zone``, up to ``limit`` dollars."""
+    """How an account is billed: by the periods of ``cycle``, up to ``limit`` dollars in each.
+
+    ``no_end`` says that the limit stands for use on demand without an end.
+    """
 
     limit: Decimal | None
-    zone: tzinfo
+    cycle: Cycle
+    no_end: bool = False
 
     def period_at(self, instant: datetime) -> BillingPeriod:
         """Return the billing period that holds ``instant``."""
-        month = month_at(instant, self.zone)
-        return BillingPeriod(month.start, month.end, self.limit, f"{month.first:%B}")
+        held = self.cycle.at(instant)
+        kind = PeriodKind.MONTH if isinstance(self.cycle, Months) else PeriodKind.SUBSCRIPTION
+        start, end = held.span.start, held.span.end
+        return BillingPeriod(start, end, self.limit, held.name, kind, held.reconstructed)
 
     def periods_at(self, instants: Iterable[datetime]) -> list[BillingPeriod]:
         """Return the distinct billing periods that hold ``instants``, earliest first."""
-        periods: list[BillingPeriod] = []
+        periods: dict[BillingPeriod, None] = {}
+        last = None
         for instant in instants:
-            if not any(instant in period for period in periods):
-                periods.append(self.period_at(instant))
+            # Instants come in order, and most share a period with the one before.
+            if last is None or instant not in last:
+                last = self.period_at(instant)
+                periods[last] = None
         return sorted(periods, key=lambda period: period.start)

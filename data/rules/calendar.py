@@ -151,7 +151,8 @@ def slices(span: Span, step: timedelta) -> list[Span]:
     pieces = []
     start = span.start
     while start < span.end:
-        end = min(start + step, span.end)
+        # Not the sum: beyond the end there may be no date.
+        end = start + min(step, span.end - start)
         pieces.append(Span(start, end))
         start = end
     return pieces

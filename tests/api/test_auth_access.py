@@ -29,22 +29,12 @@ def later(later_platform: Platform) -> Platform:
     later_platform.clear()
     later_platform.sql("DELETE FROM organization")
     _people(later_platform)
-    later_platform.sql(
-        "INSERT INTO organization (id, name) VALUES ('org', 'Ours'), ('org-2', 'Theirs')"
-    )
-    for person, organization, role in (
-        ("org-owner", "org", "owner"),
-        ("org-admin", "org", "admin"),
-        ("org-member", "org", "member"),
-        ("admin-elsewhere", "org-2", "admin"),
-    ):
-        later_platform.sql(
-            "INSERT INTO member (id, user_id, organization_id, role) "
-            "VALUES (:who, :who, :org, :role)",
-            who=person,
-            org=organization,
-            role=role,
-        )
+    for organization in ("org", "org-2"):
+        later_platform.organization(organization)
+    later_platform.member("org-owner", "org", "owner")
+    later_platform.member("org-admin", "org", "admin")
+    later_platform.member("org-member", "org", "member")
+    later_platform.member("admin-elsewhere", "org-2", "admin")
     later_platform.sql("UPDATE workspace SET organization_id = 'org'")
     return later_platform
 

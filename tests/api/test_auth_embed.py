@@ -50,7 +50,7 @@ def serve(
     defaults = {field.alias: field.default for field in Settings.model_fields.values()}
     settings = Settings.model_validate(defaults | EMBEDDING | variables)
     identify = identify_by(settings, Identity(platform.reader), otherwise)
-    ledger = Ledger(platform.reader, zone=settings.zone, scope=settings.limit_scope)
+    ledger = Ledger(platform.reader, settings.billing)
     server: Flask = app.create_app(settings, ledger, identify).server
     return server, server.test_client()
 

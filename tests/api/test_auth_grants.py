@@ -119,7 +119,10 @@ def test_no_documented_grant_is_one_too_many(cluster: str, *, later: bool) -> No
 def test_not_ready_while_a_column_that_is_needed_is_gone(cluster: str, *, later: bool) -> None:
     """A platform that dropped one; what tells the revision is no such column."""
     costs = {("workflow_execution_logs", name) for name in ("cost", "cost_total", "models_used")}
-    tells = {("workspace", "organization_id"), ("api_key", "key_hash"), *costs}
+    tells = {
+        *(("workspace", "organization_id"), ("subscription", "billing_interval")),
+        *(("api_key", "key_hash"), *costs),
+    }
     spared = tells | {("workspace", "owner_id")} if later else set()
     with _reading(cluster, later=later) as (house, platform):
         for table, column in _columns(later=later):
@@ -155,7 +158,7 @@ def test_the_role_can_neither_read_more_nor_write(cluster: str) -> None:
             found = connection.execute("SELECT current_user, current_database()").fetchone()
             assert found == (ROLE, name)
             for statement in (
-                'SELECT name FROM "user"',
+                'SELECT email_verified FROM "user"',
                 "SELECT * FROM session",
                 "SELECT name FROM api_key",
                 "SELECT execution_data FROM workflow_execution_logs",

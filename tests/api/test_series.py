@@ -13,7 +13,7 @@ from data.platform.access import Viewer
 from data.question.filters import NO_FILTERS, Filters
 from tests.conftest import Api
 from tests.support.filtering import fill, some_filters
-from tests.support.platform import PAYER, VIEWER_ID, WORKSPACE, Platform
+from tests.support.platform import PAYER, VIEWER_ID, WORKSPACE, Platform, Run, utc
 
 # Days; ends within hours and minutes; years, drawn by the month.
 WINDOWS: Final = [
@@ -86,6 +86,9 @@ def test_amounts_of_the_account_are_told_to_the_payer_only(faces: Api, any_stage
     told = faces.json("billing/usage/series", asked)
     assert [month["month"] for month in told["running_total"]] == ["2026-10", "2026-11"]
     assert [crossing["month"] for crossing in told["crossings"]] == ["2026-10", "2026-11"]
+    october = {"from": "2026-10-01T00:00:00.000000Z", "to": "2026-11-01T00:00:00.000000Z"}
+    for entry in (told["running_total"][0], told["crossings"][0]):
+        assert entry["period"] == {**october, "name": "October"}
     withheld = Api(any_stage.reader, Viewer(VIEWER_ID), {}).json("billing/usage/series", asked)
     assert withheld["running_total"] is None
     assert withheld["crossings"] == told["crossings"]
@@ -105,3 +108,28 @@ def test_a_split_that_there_is_not_is_refused(
 ) -> None:
     error = faces.refusal(400, "billing/usage/series", {"workspaceId": WORKSPACE, **params})
     assert (error["code"], error["param"]) == (code, next(iter(params)))
+
+
+def test_where_billing_periods_are_no_months_their_ends_are_told(platform: Platform) -> None:
+    platform.account(1)
+    platform.grant(PAYER, WORKSPACE)
+    platform.subscription(PAYER, "pro", period_start=utc("2026-11-05 09:15"))
+    platform.runs(Run(str(day), utc(f"2026-11-{day:02}"), '{"total": 2}') for day in (4, 6))
+    by_subscription = Api(platform.reader, Viewer(PAYER), {"USAGE_PERIOD": "subscription"})
+    asked = {"workspaceId": WORKSPACE, "from": "2026-11-04", "to": "2026-11-06"}
+    series = by_subscription.json("billing/usage/series", asked)
+    periods = [
+        {
+            "from": f"2026-{month:02}-05T09:15:00.000000Z",
+            "to": f"2026-{month + 1:02}-05T09:15:00.000000Z",
+            "name": name,
+        }
+        for month, name in ((10, "5 Oct – 5 Nov"), (11, "5 Nov – 5 Dec"))
+    ]
+    for entries in (series["running_total"], series["crossings"]):
+        assert [(entry["month"], entry["period"]) for entry in entries] == [
+            (None, period) for period in periods
+        ]
+    assert [entry["points"][-1]["usd"] for entry in series["running_total"]] == ["2", "2"]
+    summary = by_subscription.json("billing/usage/summary", asked)
+    assert summary["billing_period"] == periods[1]

@@ -47,7 +47,7 @@ def booked(platform: Platform) -> Platform:
 @pytest.mark.usefixtures("booked")
 def test_a_summary_has_exactly_these_fields(api: Api) -> None:
     summary = api.summary(workspaceId=WORKSPACE, from_="2026-10-01", to="2026-10-31")
-    assert list(summary) == [*FIELDS, "unfinished", "previous"]
+    assert list(summary) == [*FIELDS, "unfinished", "previous", "billing_period"]
     assert summary["object"] == "usage_summary"
     assert summary["period"] == {
         "from": "2026-10-01T00:00:00.000000Z",
@@ -216,3 +216,27 @@ def test_sums_of_costs_beyond_28_digits_keep_every_digit(platform: Platform, api
     assert summary["cost_usd"] == "999999999999.500000000000000000000000000003"
     assert summary["on_demand_usd"] == "999999999999.500000000000000000000000000002"
     assert summary["included_usd"] == "0.000000000000000000000000000001"
+
+
+def test_a_window_that_reaches_into_the_future_speaks_of_the_billing_period_of_now(
+    platform: Platform, api_of: Callable[..., Api]
+) -> None:
+    now = datetime.now(UTC)
+    platform.account(1)
+    platform.grant(PAYER, WORKSPACE)
+    platform.runs([Run("now", now - timedelta(seconds=1), '{"total": 3}')])
+    platform.runs([Run("later", now + timedelta(days=40), '{"total": 9}')])
+    asked = {"from_": f"{now - timedelta(days=1):%F}", "to": f"{now + timedelta(days=60):%F}"}
+    to_payer = api_of(platform.reader, PAYER)
+    summary = to_payer.summary(workspaceId=WORKSPACE, **asked)
+    period = summary["billing_period"]
+    assert period["from"] <= summary["as_of"] < period["to"]
+    # A second ago may have been another month.
+    begun = datetime.fromisoformat(period["from"]) <= now - timedelta(seconds=1)
+    assert summary["running_total_usd"] == ("3" if begun else "0")
+    assert summary["cost_usd"] == "12"
+    series = to_payer.json(
+        "billing/usage/series",
+        {"workspaceId": WORKSPACE, **{name.rstrip("_"): day for name, day in asked.items()}},
+    )
+    assert series["running_total"][-1]["period"] == period

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from data.answers.ledger import Ledger
 from data.platform.access import Viewer
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from data.rules.errors import UnauthenticatedError
 from settings import Settings
 from tests.conftest import Api
@@ -168,7 +168,7 @@ def test_a_refusal_is_guarded_as_an_answer_is(platform: Platform) -> None:
         raise UnauthenticatedError("Sign in first.")
 
     settings = Settings(_env_file=None)
-    ledger = Ledger(platform.reader, zone=settings.zone, scope=LimitScope.ACCOUNT)
+    ledger = Ledger(platform.reader, Billing(settings.zone))
     answer = create_app(settings, ledger, nobody).server.test_client().get(PAGE)
     assert answer.status_code == 401
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]

@@ -46,8 +46,7 @@ class Behind(House):
         super().__init__(platform.reader, BETTER_AUTH_SECRET=SIGNED_WITH)
         ledger = Ledger(
             platform.reader,
-            zone=self.settings.zone,
-            scope=self.settings.limit_scope,
+            self.settings.billing,
             file_turn=admission.file,
         )
         identify = admission.before(identify_by(self.settings, Identity(platform.reader)))

@@ -18,7 +18,7 @@ from app import create_app
 from data.answers.ledger import Ledger
 from data.platform import schema
 from data.platform.access import Viewer
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from settings import Settings
 from tests.support.calling import call, call_page, client_of
 from tests.support.serving import PATIENCE
@@ -153,7 +153,7 @@ def test_whether_it_is_ready_is_asked_by_one_at_a_time(engine: Engine) -> None:
         assert len(at_once) == 1
         at_once.pop()
 
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
+    ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
     settings = Settings(_env_file=None)
     server = create_app(settings, ledger, lambda: Viewer("anybody"), checks=[hang]).server
 

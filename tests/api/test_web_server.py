@@ -114,7 +114,7 @@ def test_a_callback_tells_it_in_the_page(demo_database: str) -> None:
     admission = Admission(turns)
     engine = connect(demo_database)
     settings = Settings(_env_file=None)
-    ledger = Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
+    ledger = Ledger(engine, settings.billing)
     identify = admission.before(lambda: Viewer(demo.DEMO_VIEWER_ID))
     application = create_app(settings, ledger, identify).server
     application.wsgi_app = admission.over(application.wsgi_app)

@@ -21,7 +21,7 @@ def documented(cluster: str, demo_template: str, request: pytest.FixtureRequest)
     engine = connect(cluster.replace("/postgres?", f"/{demo_template}?"))
     variables = {"USAGE_URL_PREFIX": request.param}
     with served(
-        lambda settings: Ledger(engine, zone=settings.zone, scope=settings.limit_scope),
+        lambda settings: Ledger(engine, settings.billing),
         variables=variables,
     ) as site:
         yield site

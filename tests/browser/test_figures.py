@@ -72,12 +72,12 @@ def limit_in_words(tab: Tab, figures: Figures) -> str:
     assert figures.running_total is not None
     spent, limit = figures.running_total, figures.account.terms.limit
     month = figures.period.name
-    beginning = f"{dollars(spent)} of ${limit:,.2f} limit · {month}, whole account"
+    beginning = f"Dana Weiss · {month}, limit ${limit:,.2f}, whole account{dollars(spent)} used"
     if figures.crossing is None:
-        return f"{beginning}{dollars(limit - spent)} left"
+        return f"{beginning}, {dollars(limit - spent)} left"
     since = figures.crossing.position.started_at.astimezone(tab.site.ledger.zone)
     at = f"{since.day} {since:%b %Y %H:%M:%S} Europe/Berlin"
-    return f"{beginning}{dollars(spent - limit)} On-Demand since {at}"
+    return f"{beginning}: ${limit:,.2f} Included, {dollars(spent - limit)} On-Demand since {at}"
 
 
 def agree(tab: Tab, workspace_id: str, condition: Callable[[Seen], bool]) -> tuple[Seen, Figures]:
@@ -354,7 +354,11 @@ def test_who_does_not_pay_is_told_of_the_limit_but_of_no_running_total(
     since = payers.crossing.position.started_at.astimezone(founders.ledger.zone)
     at = f"{since.day} {since:%b %Y %H:%M:%S} Europe/Berlin"
     assert payers.account.terms.limit is not None
-    assert seen.limit == f"Limit ${payers.account.terms.limit:,.2f} crossed {at}"
+    assert payers.period
+    limit = f"${payers.account.terms.limit:,.2f}"
+    assert seen.limit == (
+        f"The payer · {payers.period.name}, limit {limit}, whole accountLimit crossed {at}"
+    )
     assert seen.sums == sums_in_words(payers)
     assert tab.page.locator(".usage-bar").count() == 0
     assert legend(tab) == ["Included", "On-Demand"]
@@ -369,7 +373,9 @@ def test_who_does_not_pay_is_told_of_the_limit_but_of_no_running_total(
 def test_a_workspace_without_a_limit_says_so(tab: Tab) -> None:
     tab.open(RESEARCH, {"preset": "30d"})
     seen = tab.shows(RESEARCH)
-    assert seen.limit == "No limit set: everything is Included"
+    assert re.fullmatch(
+        r"The payer · \w+, no limit set, whole accountEverything is Included", seen.limit
+    )
     assert legend(tab) == ["Included", "On-Demand"]
     figures = figures_of(tab, RESEARCH, seen)
     assert seen.sums == sums_in_words(figures)

@@ -311,7 +311,7 @@ def test_a_viewer_of_a_workspace_without_limit_reads_that_everything_is_included
     seen = tab.shows("ws_research")
     assert {row[1] for row in seen.rows} == {"Included"}
     assert seen.note == (
-        "There is no limit set for the account that pays here: everything is Included."
+        "There is no limit set for whoever pays for this workspace: everything is Included."
     )
     assert tooltip(tab, 'td[data-dash-row="0"][data-dash-column="type"]', "Included:") == (
         "Included: no limit set"

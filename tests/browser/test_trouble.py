@@ -52,7 +52,7 @@ def frail(database: str, cluster: str) -> Iterator[tuple[Site, Outage]]:
     engine = connect(database)
     outage = Outage(database, cluster)
     try:
-        with served(lambda s: Ledger(engine, zone=s.zone, scope=s.limit_scope)) as site:
+        with served(lambda s: Ledger(engine, s.billing)) as site:
             yield site, outage
     finally:
         outage.end()

@@ -8,7 +8,7 @@ import pytest
 from data.platform.access import Viewer, Workspace, workspaces_of
 from data.platform.snapshot import Snapshot
 from data.platform.terms import Account, account_of
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing, LimitScope
 from data.rules.errors import NotFoundError
 from tests.support.platform import FOUNDED, OWNER, PAYER, VIEWER, VIEWER_ID, WORKSPACE, Platform
 
@@ -27,7 +27,7 @@ def account(
 ) -> Account:
     with platform.reader.connect() as connection:
         opened = Snapshot.of(connection)
-        return account_of(opened, viewer, workspace_id, scope=scope, zone=UTC)
+        return account_of(opened, viewer, workspace_id, Billing(UTC, scope))
 
 
 def workspaces(platform: Platform, viewer: Viewer = VIEWER) -> list[Workspace]:
@@ -173,7 +173,7 @@ def test_an_account_covers_every_workspace_of_the_payer_seen_or_not(platform: Pl
     platform.account(5, "foreign", payer="other")
     found = account(platform)
     assert set(found.workspace_ids) == {WORKSPACE, "unseen", "archived"}
-    assert (found.payer_id, found.terms.limit) == (PAYER, Decimal(9))
+    assert (found.payer.id, found.terms.limit) == (PAYER, Decimal(9))
     assert account(platform, scope=LimitScope.WORKSPACE).workspace_ids == (WORKSPACE,)
     assert account(platform, scope=LimitScope.WORKSPACE).terms.limit == 9
 
@@ -182,7 +182,7 @@ def test_an_owner_who_is_not_billed_is_not_the_account(platform: Platform) -> No
     platform.account(9, WORKSPACE)
     platform.account(5, "second", payer="other")
     platform.sql("UPDATE workspace SET owner_id = 'other' WHERE id = 'ws'")
-    assert account(platform).payer_id == PAYER
+    assert account(platform).payer.id == PAYER
     assert account(platform).workspace_ids == (WORKSPACE,)
 
 

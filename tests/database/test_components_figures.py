@@ -57,23 +57,46 @@ def figures_of(
 @pytest.mark.parametrize(
     ("limit", "viewer", "text"),
     [
-        (None, VIEWER, "No limit set: everything is Included"),
-        (5, Viewer(PAYER), "$3.50 of $5.00 limit · October, whole account$1.50 left"),
+        (None, VIEWER, "The payer · October, no limit set, whole accountEverything is Included"),
         (
-            2,
-            Viewer(PAYER),
-            "$3.50 of $2.00 limit · October, whole account$1.50 On-Demand since 6 Oct 2026 00:00",
+            *(None, Viewer(PAYER)),
+            "payer · October, no limit set, whole account$3.50 used: everything is Included",
         ),
-        (5, VIEWER, "Limit $5.00 not crossed in October"),
-        (2, VIEWER, "Limit $2.00 crossed 6 Oct 2026 00:00:00 UTC"),
-        (0, Viewer(PAYER), "$3.50 of $0.00 limit · October, whole account$3.50 On-Demand since "),
+        (5, Viewer(PAYER), "payer · October, limit $5.00, whole account$3.50 used, $1.50 left"),
+        (
+            *(2, Viewer(PAYER)),
+            (
+                "payer · October, limit $2.00, whole account"
+                "$3.50 used: $2.00 Included, $1.50 On-Demand since 6 Oct 2026 00:00:00 UTC"
+            ),
+        ),
+        (5, VIEWER, "The payer · October, limit $5.00, whole accountLimit not crossed"),
+        (
+            *(2, VIEWER),
+            "The payer · October, limit $2.00, whole accountLimit crossed 6 Oct 2026 00:00:00 UTC",
+        ),
+        (
+            *(0, Viewer(PAYER)),
+            (
+                "payer · October, limit $0.00, whole account"
+                "$3.50 used: $0.00 Included, $3.50 On-Demand since 5 Oct 2026 00:00:00 UTC"
+            ),
+        ),
+        (
+            *(999_999, Viewer(PAYER)),
+            "payer · October, no end set, whole account$3.50 used: on-demand use has no end set",
+        ),
+        (
+            *(1_000_000, VIEWER),
+            "The payer · October, no end set, whole accountOn-demand use has no end set",
+        ),
     ],
 )
 def test_the_limit_is_told_to_whom_it_may_be_told(
     platform: Platform, limit: int | None, viewer: Viewer, text: str
 ) -> None:
     figures = figures_of(platform, limit, '{"total": 1.5}', '{"total": 2}', viewer=viewer)
-    assert read(limit_band.show(figures, SETTINGS)).startswith(text)
+    assert read(limit_band.show(figures, SETTINGS)) == text
 
 
 def test_sums_stand_beside_those_of_the_window_before(platform: Platform) -> None:
@@ -194,5 +217,5 @@ def test_nothing_is_drawn_where_there_are_no_steps(platform: Platform) -> None:
     figures = figures_of(platform, 2, '{"total": 1.5}', window=empty)
     assert picture.picture(figures, UTC, []) is None
     assert chart.course(figures, SETTINGS, []) == []
-    assert read(limit_band.show(figures, SETTINGS)) == "Limit $2.00"
+    assert read(limit_band.show(figures, SETTINGS)) == "The payer · limit $2.00, whole account"
     assert figures.sums.cost == Decimal(0)

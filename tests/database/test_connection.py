@@ -17,7 +17,7 @@ from data.answers.ledger import Ledger
 from data.files.csv import write_csv
 from data.platform.connection import HELD_AT_MOST_SECONDS, STATEMENT_TIMEOUT_SECONDS, connect
 from data.question.query import UsageQuery
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from data.rules.errors import UnavailableError
 from tests.support.platform import ALWAYS, VIEWER, WORKSPACE, Platform, Run, first_page, ids, utc
 
@@ -25,8 +25,18 @@ NOON = utc("2026-10-10 12:00")
 
 # What a database role must be granted for the product to read with: nothing more is needed.
 GRANTS: Final = {
-    "user_stats": ("user_id", "current_usage_limit"),
-    "workspace": ("id", "name", "owner_id", "billed_account_user_id", "archived_at"),
+    '"user"': ("id", "name", "email"),
+    "user_stats": ("user_id", "current_usage_limit", "credit_balance"),
+    "organization": ("id", "name", "org_usage_limit", "credit_balance"),
+    "member": ("user_id", "organization_id", "role"),
+    "subscription": (
+        *("id", "reference_id", "status", "plan", "seats", "period_start", "period_end"),
+        "metadata",
+    ),
+    "workspace": (
+        *("id", "name", "owner_id", "billed_account_user_id", "archived_at"),
+        "allow_personal_api_keys",
+    ),
     "permissions": ("user_id", "entity_type", "entity_id"),
     "workflow": ("id", "name"),
     "workflow_execution_logs": (
@@ -193,7 +203,7 @@ def test_the_pool_is_bounded_and_who_waits_too_long_is_told_so(
 @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/x", "postgresql:///x?host=/nowhere"])
 def test_a_database_that_is_not_there_is_unavailable(url: str) -> None:
     with engine_of(url) as engine, pytest.raises(UnavailableError) as refusal:
-        Ledger(engine, zone=UTC, scope=LimitScope.ACCOUNT).ready()
+        Ledger(engine, Billing(UTC)).ready()
     assert refusal.value.sentence == "The database cannot be reached. Try again in a moment."
     assert refusal.value.code == "database_unavailable"
 
@@ -300,7 +310,7 @@ def test_every_spelling_of_the_scheme_connects(platform: Platform, scheme: str) 
     filled(platform)
     _, _, rest = platform.url.partition("://")
     with engine_of(scheme + rest) as engine:
-        ledger = Ledger(engine, zone=UTC, scope=LimitScope.ACCOUNT)
+        ledger = Ledger(engine, Billing(UTC))
         assert ids(first_page(ledger)) == ["2", "1"]
 
 
@@ -331,7 +341,7 @@ def reading_as_a_role(platform: Platform, columns: dict[str, tuple[str, ...]]) -
     try:
         with engine_of(platform.url + "&options=-c%20role%3Dnarrow_reader") as engine:
             assert shown(engine, "role") == "narrow_reader"
-            yield Ledger(engine, zone=UTC, scope=LimitScope.ACCOUNT)
+            yield Ledger(engine, Billing(UTC))
     finally:
         platform.sql("DROP OWNED BY narrow_reader")
         platform.sql("DROP ROLE narrow_reader")

@@ -24,7 +24,7 @@ from data.platform.connection import connect
 from data.question.file_options import Columns, FileOptions
 from data.question.filters import Filters
 from data.question.query import Split, UsageQuery
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from data.rules.errors import UnavailableError, UsageError
 from data.sums import rollup
 from tests.conftest import Api
@@ -519,7 +519,7 @@ def test_the_documented_grants_are_enough(cluster: str) -> None:
         with psycopg.connect(platform.url, autocommit=True) as connection:
             connection.execute(grants.encode())
             try:
-                ledger = Ledger(engine, zone=UTC, scope=LimitScope.ACCOUNT)
+                ledger = Ledger(engine, Billing(UTC))
                 ledger.ready(sessions=True)
                 assert told(ledger) == {"a": (Decimal(2), 30, ["opus", "haiku"])}
                 ledger.figures_shown(VIEWER, UsageQuery(WORKSPACE, ALWAYS), Split.MODEL)

@@ -25,8 +25,8 @@ from data.platform import schema
 from data.platform.access import Viewer
 from data.platform.connection import connect
 from data.question.query import UsageQuery
-from data.rules.billing import LimitScope
-from data.rules.errors import UsageError
+from data.rules.billing import Billing
+from data.rules.errors import UnavailableError, UsageError
 from demo.costs import ABSURD, LEGACY_KEYS, RARE, cost_text, use
 from demo.local_postgres import LocalPostgres
 
@@ -378,7 +378,7 @@ def test_too_few_executions_to_show_everything_are_refused(database: str) -> Non
 def test_the_ledger_answers_the_reader(database: str) -> None:
     plant(database)
     engine = connect(demo.reader_url(database))
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
+    ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
     query = UsageQuery.parse({}, workspace_id="ws_support", now=NOW, zone=ZoneInfo("UTC"))
     viewer = Viewer(demo.DEMO_VIEWER_ID)
     page = ledger.page(viewer, query)
@@ -400,7 +400,7 @@ def test_the_ledger_answers_the_reader(database: str) -> None:
         "UPDATE user_stats SET current_usage_limit = 0",
         "DELETE FROM workflow_execution_logs",
         "CREATE TABLE more (id text)",
-        'SELECT name FROM "user"',
+        'SELECT email_verified FROM "user"',
         "SELECT pg_read_file('postgresql.conf')",
         "COPY workspace TO PROGRAM 'true'",
         "SET ROLE postgres",
@@ -470,3 +470,24 @@ def test_a_cost_is_written_as_javascript_would() -> None:
         '"models":{"llama3.3:70b":{"input":0,"output":0,"total":0.01,"toolCost":0.01,'
         '"tokens":{"prompt":7,"completion":2,"total":9}}}}'
     )
+
+
+def test_a_demo_of_before_there_were_organizations_goes_on_once_its_reader_is_admitted(
+    database: str,
+) -> None:
+    plant(database, executions=1_000)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP TABLE organization, member, subscription CASCADE")
+        connection.execute("ALTER TABLE user_stats DROP credit_balance")
+        connection.execute('REVOKE SELECT (name) ON "user" FROM usage_reader')
+    engine = connect(demo.reader_url(database))
+    try:
+        ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
+        with pytest.raises(UnavailableError, match="name of"):
+            ledger.ready()
+        demo.admit_reader(database)
+        ledger.ready()
+        account = ledger.account(Viewer(demo.DEMO_VIEWER_ID), "ws_support")
+        assert (account.payer.name, account.tells_amounts) == ("Dana Weiss", True)
+    finally:
+        engine.dispose()

@@ -16,7 +16,7 @@ from data.answers.ledger import Ledger
 from data.platform.access import Viewer
 from data.platform.connection import connect
 from data.question.query import UsageQuery
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing, LimitScope
 from data.rules.calendar import Window
 from data.rules.errors import UsageError
 from demo.accounts import FINANCE, RESEARCH, SUPPORT
@@ -57,7 +57,7 @@ def ask(url: str, query: LiteralString, *values: object) -> list[tuple[Any, ...]
 def told(url: str) -> dict[str, tuple[Any, ...]]:
     """Return status, cost, tokens and models of each execution, as the reader is told."""
     engine = connect(demo.reader_url(url))
-    ledger = Ledger(engine, zone=UTC, scope=LimitScope.ACCOUNT)
+    ledger = Ledger(engine, Billing(UTC, LimitScope.ACCOUNT))
     ledger.ready(sessions=True)
     window = Window(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
     found: dict[str, tuple[Any, ...]] = {}

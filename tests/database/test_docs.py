@@ -26,7 +26,7 @@ from data.answers.ledger import Ledger
 from data.platform.access import Viewer
 from data.platform.connection import connect
 from data.question.query import Split, UsageQuery
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from data.rules.calendar import Preset
 from data.rules.labels import type_label
 from settings import VERSION, Settings
@@ -196,7 +196,7 @@ def test_the_documented_grants_are_enough_for_every_answer(demo_database: str) -
     with psycopg.connect(demo_database, autocommit=True) as connection:
         connection.execute(statements.replace("usage_reader", "docs_reader").encode())
         engine = connect(demo_database.replace("postgres@", "docs_reader@", 1))
-        ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
+        ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
         viewer, query = Viewer(demo.DEMO_VIEWER_ID), UsageQuery("ws_support", ALWAYS)
         try:
             assert len(ledger.workspaces(viewer)) == 4
@@ -221,7 +221,7 @@ class _QuietHandler(WSGIRequestHandler):
 @pytest.fixture
 def served(demo_database: str) -> Iterator[str]:
     engine = connect(demo.reader_url(demo_database))
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
+    ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
     settings = Settings(_env_file=None)
     made = app.create_app(settings, ledger, lambda: Viewer(demo.DEMO_VIEWER_ID))
     with make_server(

@@ -449,11 +449,11 @@ def test_the_limit_is_of_who_pays_today_neither_the_viewers_nor_the_owners(
     platform.add_limit(VIEWER_ID, 0)
     platform.runs([Run("1", NOON, workspace="w"), Run("2", NOON, workspace="w")])
     ledger = platform.ledger()
-    assert first_page(ledger, "w").account.payer_id == "first"
+    assert first_page(ledger, "w").account.payer.id == "first"
     assert labels(first_page(ledger, "w"))["2"] == (ON_DEMAND, Decimal(1))
     platform.sql("UPDATE workspace SET billed_account_user_id = 'second' WHERE id = 'w'")
     page = first_page(ledger, "w")
-    assert (page.account.payer_id, page.account.terms.limit) == ("second", Decimal(100))
+    assert (page.account.payer.id, page.account.terms.limit) == ("second", Decimal(100))
     assert labels(page)["2"] == (INCLUDED, Decimal(0))
 
 
@@ -680,7 +680,12 @@ def test_every_viewer_is_given_the_same_labels(platform: Platform) -> None:
     [shown] = walk(platform.ledger())
     [to_payer] = walk(platform.ledger(), viewer=Viewer(PAYER))
     assert labels(shown) == labels(to_payer) == {"2": (ON_DEMAND, Decimal(1))}
-    assert shown.account == replace(to_payer.account, as_of=shown.account.as_of)
+    # Who does not pay is told neither amounts nor the name of the person who does.
+    assert (shown.account.tells_amounts, to_payer.account.tells_amounts) == (False, True)
+    payer = replace(to_payer.account.payer, name="the payer")
+    assert shown.account == replace(
+        to_payer.account, as_of=shown.account.as_of, payer=payer, tells_amounts=False
+    )
 
 
 # Rule 13: one answer, one snapshot.
@@ -875,7 +880,7 @@ def test_ready_and_workspaces_and_account_answer_without_a_window(platform: Plat
     ledger.ready()
     assert [workspace.id for workspace in ledger.workspaces(VIEWER)] == ["a", "b"]
     account = ledger.account(VIEWER, "a")
-    assert (account.workspace.id, account.payer_id, account.terms.limit) == ("a", PAYER, Decimal(7))
+    assert (account.workspace.id, account.payer.id, account.terms.limit) == ("a", PAYER, Decimal(7))
     with pytest.raises(NotFoundError):
         ledger.account(Viewer("stranger"), "a")
 

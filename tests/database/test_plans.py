@@ -21,7 +21,7 @@ from data.platform.connection import connect
 from data.question.cursor import Cursor
 from data.question.filters import Filters
 from data.question.query import Split, UsageQuery
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from data.rules.calendar import Window
 from data.rules.position import Position
 from data.sums import rollup
@@ -40,7 +40,7 @@ class World:
 
     def ledger(self) -> Ledger:
         """Return a ledger that has not been asked anything yet."""
-        return Ledger(self.engine, zone=UTC, scope=LimitScope.ACCOUNT)
+        return Ledger(self.engine, Billing(UTC))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,12 @@ from tests.support.platform import Platform
 from tests.support.signing import own_platform
 
 SECOND = Revision(
-    organizations=True, key_hashes=True, cost_total=True, models_used=True, usage_log=True
+    organizations=True,
+    key_hashes=True,
+    billing_intervals=True,
+    cost_total=True,
+    models_used=True,
+    usage_log=True,
 )
 
 
@@ -30,6 +35,14 @@ def test_each_column_is_probed_by_itself_and_anew(cluster: str) -> None:
                 "ALTER TABLE workspace ADD organization_id text",
                 Revision(organizations=True, key_hashes=True),
             ),
+            (
+                "ALTER TABLE subscription ADD billing_interval text",
+                Revision(organizations=True, key_hashes=True, billing_intervals=True),
+            ),
+            (
+                "ALTER TABLE subscription RENAME billing_interval TO elsewhere",
+                Revision(organizations=True, key_hashes=True),
+            ),
             # A column that was dropped leaves its row in the catalogue.
             (
                 "ALTER TABLE api_key DROP key_hash",
@@ -47,7 +60,8 @@ def test_each_column_is_probed_by_itself_and_anew(cluster: str) -> None:
 
 def test_columns_of_other_tables_and_schemas_do_not_count(cluster: str) -> None:
     with own_platform(cluster) as platform:
-        platform.sql("CREATE TABLE member (organization_id text, key_hash text)")
+        platform.sql("ALTER TABLE member ADD key_hash text")
+        platform.sql("ALTER TABLE organization ADD billing_interval text")
         platform.sql("CREATE SCHEMA elsewhere")
         platform.sql("CREATE TABLE elsewhere.workspace (organization_id text)")
         platform.sql("CREATE TABLE elsewhere.api_key (key_hash text)")
@@ -74,3 +88,11 @@ def test_a_role_without_any_right_may_ask(cluster: str) -> None:
         finally:
             engine.dispose()
             platform.sql("DROP ROLE without_any_right")
+
+
+@pytest.mark.parametrize("table", ["organization", "member", "subscription"])
+def test_subscriptions_need_every_table_of_theirs(cluster: str, table: str) -> None:
+    with own_platform(cluster) as platform:
+        assert _revision(platform).subscriptions
+        platform.sql(f"DROP TABLE {table} CASCADE")
+        assert not _revision(platform).subscriptions

@@ -363,7 +363,7 @@ def big_database(cluster: str) -> str:
 def big_ledger(big_database: str) -> Iterator[Callable[[Settings], Ledger]]:
     """Yield a ledger of the demo's data, made as the settings say."""
     engine = connect(big_database)
-    yield lambda settings: Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
+    yield lambda settings: Ledger(engine, settings.billing)
     engine.dispose()
 
 

@@ -11,13 +11,13 @@ from werkzeug.test import TestResponse
 from app import create_app
 from data.answers.ledger import Ledger
 from data.platform.access import Viewer
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing
 from settings import Settings
 
 
 def client_of(engine: Engine, viewer: str, **given: Any) -> FlaskClient:
     settings = Settings(_env_file=None, **given)
-    ledger = Ledger(engine, zone=ZoneInfo("UTC"), scope=LimitScope.ACCOUNT)
+    ledger = Ledger(engine, Billing(ZoneInfo("UTC")))
     client: FlaskClient = create_app(settings, ledger, lambda: Viewer(viewer)).server.test_client()
     return client
 

@@ -161,7 +161,7 @@ def _demo() -> Iterator[Site]:
             engine = connect(url)
 
             def ledger_of(settings: Settings) -> Ledger:
-                return Ledger(engine, zone=settings.zone, scope=settings.limit_scope)
+                return Ledger(engine, settings.billing)
 
             with served(ledger_of, variables=_SETTINGS) as site:
                 yield site

@@ -16,7 +16,7 @@ from data.platform.access import Viewer
 from data.platform.snapshot import Snapshot
 from data.question.cursor import PAGE_SIZE, Cursor, Direction
 from data.question.query import UsageQuery
-from data.rules.billing import LimitScope
+from data.rules.billing import Billing, LimitScope
 from data.rules.calendar import Window
 from data.sums import rollup
 from data.sums.rollup import tables
@@ -113,6 +113,24 @@ class Platform:
             schema.user_stats, id=f"{user_id}-stats", user_id=user_id, current_usage_limit=amount
         )
 
+    def organization(self, name: str, limit: Decimal | str | int | None = None) -> None:
+        amount = None if limit is None else Decimal(limit)
+        self.add(schema.organization, id=name, name=name.title(), slug=name, org_usage_limit=amount)
+
+    def member(self, user_id: str, organization: str, role: str = "member") -> None:
+        self.ensure_user(user_id)
+        self.add(
+            schema.member,
+            id=f"{user_id}-member",
+            user_id=user_id,
+            organization_id=organization,
+            role=role,
+        )
+
+    def subscription(self, payer: str, plan: str, status: str = "active", **columns: Any) -> None:
+        values = {"id": f"{payer}-{plan}-{status}", "metadata": {}, **columns}
+        self.add(schema.subscription, reference_id=payer, plan=plan, status=status, **values)
+
     def user(self, user_id: str) -> None:
         self.add(
             schema.user,
@@ -203,8 +221,10 @@ class Platform:
         with self.writer.begin() as connection:
             upgrade(connection)
 
-    def ledger(self, zone: tzinfo = UTC, scope: LimitScope = LimitScope.ACCOUNT) -> Ledger:
-        return Ledger(self.reader, zone=zone, scope=scope)
+    def ledger(
+        self, zone: tzinfo = UTC, scope: LimitScope = LimitScope.ACCOUNT, **rules: Any
+    ) -> Ledger:
+        return Ledger(self.reader, Billing(zone, scope, **rules))
 
 
 def is_whole(connection: Connection) -> bool:

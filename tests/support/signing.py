@@ -147,7 +147,7 @@ class House:
         defaults = {field.alias: field.default for field in Settings.model_fields.values()}
         self.settings = Settings.model_validate(defaults | variables)
         self.identity = Identity(reader)
-        ledger = Ledger(reader, zone=self.settings.zone, scope=self.settings.limit_scope)
+        ledger = Ledger(reader, self.settings.billing)
         app = create_app(self.settings, ledger, identify_by(self.settings, self.identity))
         # The jar of the test client would replace the cookies of the request's own header.
         self.client = app.server.test_client(use_cookies=False)

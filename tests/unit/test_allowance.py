@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from data.rules.allowance import Crossing, classify, first_above, with_labels
 from data.rules.billing import BillingPeriod, Terms
+from data.rules.cycles import Months
 from data.rules.execution import Execution
 from data.rules.labels import UsageType
 from data.rules.position import Position
@@ -21,7 +22,7 @@ dollars = st.decimals(min_value=0, max_value=10**12 - 1, places=30)
 
 
 def october(limit: int) -> BillingPeriod:
-    return Terms(Decimal(limit), UTC).period_at(NOON)
+    return Terms(Decimal(limit), Months(UTC)).period_at(NOON)
 
 
 def costs(*amounts: str | int | Decimal) -> list[Decimal]:
@@ -174,6 +175,6 @@ def test_a_type_that_was_not_read_is_an_error_and_not_a_guess() -> None:
 
 
 def test_a_crossing_of_a_period_without_a_limit_has_none() -> None:
-    period = Terms(None, UTC).period_at(NOON)
+    period = Terms(None, Months(UTC)).period_at(NOON)
     with pytest.raises(LookupError, match="no limit is set"):
         _ = Crossing(period, Position(NOON, "c"), Decimal(0), Decimal(1)).limit

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from data.rules.billing import BillingPeriod
 from data.rules.calendar import Span, Window
 from data.rules.execution import Execution
 from data.rules.labels import rfc3339, workflow_label
@@ -21,6 +22,11 @@ def period_of(window: Window, settings: Settings) -> models.Period:
         timezone=settings.timezone,
         preset=window.preset,
     )
+
+
+def billing_period_of(period: BillingPeriod) -> models.BillingPeriod:
+    """Return a billing period by its ends and its name."""
+    return models.BillingPeriod(**ends_of(period), name=period.name)
 
 
 def dollars(amount: Decimal | None) -> str | None:

@@ -53,8 +53,8 @@ class UsageExecution(Execution):
     )
     included_usd: Dollars | None = Field(description="The part of the cost within the limit.")
     running_total_before_usd: Dollars | None = Field(
-        description="The payer's total of the billing period before this execution; told to the "
-        "payer only."
+        description="The payer's total of the billing period before this execution; told to "
+        "whoever pays, and to owners and admins of the organization that pays."
     )
     running_total_after_usd: Dollars | None = Field(description="Likewise, with this execution.")
     log_url: str | None = Field(description="Null where the host platform's address is not set.")

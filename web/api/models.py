@@ -47,6 +47,16 @@ class Period(Model):
     preset: Preset | None
 
 
+class BillingPeriod(Model):
+    """The span of one running total."""
+
+    from_: Instant = Field(alias="from")
+    to: Instant = Field(
+        description="Where it starts in 1969 it is all time, and this is the last instant there is."
+    )
+    name: str = Field(description="Its name to people, such as `November` or `5 Nov – 5 Dec`.")
+
+
 class Workflow(Model):
     """The workflow that ran."""
 

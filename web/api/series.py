@@ -1,21 +1,21 @@
 """The course of a window's costs."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from data.answers.figures import Figures
 from data.question.params import one_of
 from data.question.query import Split
-from data.rules.billing import BillingPeriod
+from data.rules import billing
 from data.rules.calendar import local_day
 from data.rules.labels import rfc3339
 from data.rules.money import plain
 from data.rules.steps import Unit
 from settings import Settings
-from web.api.bodies import ends_of, period_of, sums_of
+from web.api.bodies import billing_period_of, ends_of, period_of, sums_of
 from web.api.endpoint import Call
-from web.api.models import Answer, Dollars, Instant, Model, SpanSums
+from web.api.models import Answer, BillingPeriod, Dollars, Instant, Model, SpanSums
 
 
 class Share(Model):
@@ -36,17 +36,22 @@ class RunningTotal(Model):
     usd: Dollars
 
 
-class RunningMonth(Model):
+class InPeriod(Model):
+    """What belongs to one billing period."""
+
+    month: str | None = Field(description="`YYYY-MM`; null where billing periods are no months.")
+    period: BillingPeriod
+
+
+class RunningMonth(InPeriod):
     """The course of the payer's running total in a billing period."""
 
-    month: str = Field(description="`YYYY-MM`.")
     points: list[RunningTotal]
 
 
-class Crossed(Model):
+class Crossed(InPeriod):
     """When the payer crossed the limit."""
 
-    month: str = Field(description="`YYYY-MM`.")
     at: Instant
 
 
@@ -66,7 +71,9 @@ class UsageSeries(Answer):
     )
     limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
     crossings: list[Crossed]
-    running_total: list[RunningMonth] | None = Field(description="Told to the payer only.")
+    running_total: list[RunningMonth] | None = Field(
+        description="Told to whoever pays, and to owners and admins of the organization that pays."
+    )
 
 
 def answer(call: Call) -> UsageSeries:
@@ -95,7 +102,8 @@ def _usage_series(figures: Figures, split: Split, settings: Settings) -> UsageSe
         limit_usd=None if limit is None else plain(limit),
         crossings=[
             Crossed(
-                month=_month(crossing.period, settings), at=rfc3339(crossing.position.started_at)
+                **_in_period(crossing.period, settings),
+                at=rfc3339(crossing.position.started_at),
             )
             for crossing in figures.crossings
         ],
@@ -103,7 +111,7 @@ def _usage_series(figures: Figures, split: Split, settings: Settings) -> UsageSe
         if figures.running_total is None
         else [
             RunningMonth(
-                month=_month(of_period.period, settings),
+                **_in_period(of_period.period, settings),
                 points=[
                     RunningTotal(at=rfc3339(at), usd=plain(total)) for at, total in of_period.points
                 ],
@@ -113,5 +121,8 @@ def _usage_series(figures: Figures, split: Split, settings: Settings) -> UsageSe
     )
 
 
-def _month(period: BillingPeriod, settings: Settings) -> str:
-    return f"{local_day(period.start, settings.zone):%Y-%m}"
+def _in_period(period: billing.BillingPeriod, settings: Settings) -> dict[str, Any]:
+    month = None
+    if period.kind is billing.PeriodKind.MONTH:
+        month = f"{local_day(period.start, settings.zone):%Y-%m}"
+    return {"month": month, "period": billing_period_of(period)}

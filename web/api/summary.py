@@ -8,13 +8,13 @@ from data.answers.figures import Figures
 from data.rules.labels import rfc3339
 from data.rules.money import plain
 from settings import Settings
-from web.api.bodies import ends_of, period_of, sums_of
+from web.api.bodies import billing_period_of, ends_of, period_of, sums_of
 from web.api.endpoint import Call
-from web.api.models import Answer, Dollars, Instant, SpanSums, Sums, Unfinished
+from web.api.models import Answer, BillingPeriod, Dollars, Instant, SpanSums, Sums, Unfinished
 
 
 class UsageSummary(Sums, Answer):
-    """Sums over the whole window, and the limit of the billing period that holds its end."""
+    """Sums over the whole window, and the limit of its billing period."""
 
     object: Literal["usage_summary"] = "usage_summary"
     limit_usd: Dollars | None = Field(description="The payer's limit; null where none is set.")
@@ -22,11 +22,16 @@ class UsageSummary(Sums, Answer):
         description="When the payer crossed the limit in that billing period."
     )
     running_total_usd: Dollars | None = Field(
-        description="The payer's total of that billing period; told to the payer only."
+        description="The payer's total of that billing period; told to whoever pays, and to owners "
+        "and admins of the organization that pays."
     )
     unfinished: Unfinished
     previous: SpanSums | None = Field(
         description="The same filters over the window before; null where there is no earlier data."
+    )
+    billing_period: BillingPeriod | None = Field(
+        description="The one of which limit, crossing and running total speak: that of the "
+        "window's last instant, or of now where that is earlier; null where the window is empty."
     )
 
 
@@ -49,4 +54,5 @@ def _usage_summary(figures: Figures, settings: Settings) -> UsageSummary:
         previous=SpanSums(**sums_of(figures.earlier), **ends_of(figures.comparison))
         if figures.earlier and figures.comparison
         else None,
+        billing_period=figures.period and billing_period_of(figures.period),
     )
