@@ -336,6 +336,7 @@ def test_a_row_carries_what_the_platform_wrote(platform: Platform) -> None:
         "workflow_name": "Triage",
         "models": ["gpt-4o", "haiku"],
         "tokens": 12,
+        "tokens_complete": True,
         "cost": Decimal("0.012493750000000001"),
         "type": UsageType.INCLUDED,
         "on_demand": Decimal(0),

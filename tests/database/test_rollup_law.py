@@ -4,11 +4,12 @@ Whatever the platform does and rolls back, whoever folds and verifies meanwhile.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from random import Random
 from typing import Any, Final
 
 import psycopg
@@ -166,48 +167,84 @@ def costs(draw: st.DrawFn) -> str | None:
     return f'{cost[:-1]}, "tokens": {tokens}, "models": {{{models}}}}}'
 
 
-@st.composite
-def steps(draw: st.DrawFn, *names: str) -> Step:
+def step_of(rng: Random, cost: str | None, names: Sequence[str], **given: str) -> Step:
+    """Choose a statement and its values."""
     values = {
-        "id": draw(st.sampled_from("112234")),
-        "other": draw(st.sampled_from("1234")),
-        "at": draw(st.sampled_from(MOMENTS)),
-        "workspace": draw(st.sampled_from(("first", "second"))),
-        "workflow": draw(st.sampled_from(("triage", "report", None))),
-        "status": draw(st.sampled_from(STATUSES)),
-        "cost": draw(costs()),
-        "role": draw(st.sampled_from(("replica", "origin"))),
-        "total": draw(st.sampled_from((None, "0.75", "2", "2.00", "7", "NaN"))),
-        "model": draw(st.sampled_from(("gpt-4o", "gpt-4o", "haiku", ""))),
-        "price": draw(st.sampled_from(("0.5", "0.5", "0.50", "3", "NaN"))),
-        "metadata": draw(st.sampled_from(METADATA)),
-        "category": draw(st.sampled_from(("model",) * 4 + ("tool",))),
-        "source": draw(st.sampled_from(("workflow",) * 4 + ("copilot",))),
+        "id": rng.choice("1234"),
+        "other": rng.choice("1234"),
+        "at": rng.choice(MOMENTS),
+        "workspace": rng.choice(("first", "second")),
+        "workflow": rng.choice(("triage", "report", None)),
+        "status": rng.choice(STATUSES),
+        "cost": cost,
+        "role": rng.choice(("replica", "origin")),
+        "total": rng.choice((None, "0.75", "2", "2.00", "7", "NaN")),
+        "model": rng.choice(("gpt-4o", "gpt-4o", "haiku", "")),
+        "price": rng.choice(("0.5", "0.5", "0.50", "3", "NaN")),
+        "metadata": rng.choice(METADATA),
+        "category": rng.choice(("model",) * 4 + ("tool",)),
+        "source": rng.choice(("workflow",) * 4 + ("copilot",)),
     }
-    return Step(draw(st.sampled_from(names)), values)
+    return Step(rng.choice(names), values | given)
 
 
 METADATA: Final = (
     *(None, "{}", "[]", '{"inputTokens": 5}', '{"inputTokens": 5.0, "outputTokens": 2}'),
     *('{"inputTokens": 7, "outputTokens": null}', '{"outputTokens": "x"}'),
 )
+ENDS: Final = ("commit", "commit", "rollback", "stay")
+WORKS: Final = ("nothing",) * 4 + ("compact", "fold some") * 3 + ("verify", "truncate")
 
 
-def scripts(first: str, *names: str) -> st.SearchStrategy[Any]:
-    """Draw what writers do, how each goes on, and what is done to the rollup then.
+@st.composite
+def steps(draw: st.DrawFn, *names: str) -> Step:
+    # By a seed: of so many choices, hypothesis would make most alike.
+    return step_of(Random(draw(st.integers(0, 2**32))), draw(costs()), names)
 
-    They begin with statements of the name ``first``.
-    """
-    turns = st.tuples(
-        st.sampled_from(WRITERS),
-        st.lists(steps(*names), min_size=1, max_size=4),
-        st.sampled_from(("commit", "commit", "rollback", "stay")),
-        st.sampled_from(("nothing",) * 4 + ("compact", "fold some") * 3 + ("verify", "truncate")),
-    )
-    return st.tuples(
-        st.lists(st.tuples(st.sampled_from(WRITERS), steps(first)), min_size=4, max_size=8),
-        st.lists(turns, min_size=1, max_size=6),
-    )
+
+# What writers do, how each goes on, and what is done to the rollup then.
+scripts = st.tuples(
+    st.lists(st.tuples(st.sampled_from(WRITERS), steps("insert")), min_size=4, max_size=8),
+    st.lists(
+        st.tuples(
+            st.sampled_from(WRITERS),
+            st.lists(steps(*STATEMENTS), min_size=1, max_size=4),
+            st.sampled_from(ENDS),
+            st.sampled_from(WORKS),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+)
+IN_JSON: Final = (
+    *(None, None, None, "null", '{"total": "?"}', '{"total": 3, "tokens": {"input": 9}}'),
+    '{"total": 2, "tokens": 4, "models": {"haiku": {"total": 1.5}, "gpt-4o": {"total": "0.25"}}}',
+)
+
+
+def script_of_lines(seed: int) -> "Script":
+    """Draw a script that begins with executions that have lines."""
+    rng = Random(seed)
+
+    def step(*names: str, **given: str) -> Step:
+        return step_of(rng, rng.choice(IN_JSON), names, **given)
+
+    rows = [
+        (writer, step(name, id=number, at=rng.choice(MOMENTS[:6])))
+        for writer in WRITERS
+        for number in "12"
+        for name in ("charged", "lines", "line")
+    ]
+    turns = [
+        (
+            rng.choice(WRITERS),
+            [step(*STATEMENTS, *3 * tuple(OF_LINES)) for _ in range(rng.randrange(1, 4))],
+            rng.choice(ENDS),
+            rng.choice(WORKS),
+        )
+        for _ in range(8)
+    ]
+    return rows, turns
 
 
 # Of two that are serializable one may have to begin anew, with the rollup or without it.
@@ -241,7 +278,7 @@ scopes = st.sampled_from((None, ["a-first"]))
 
 
 @settings(max_examples=50)
-@given(script=scripts("insert", *STATEMENTS), isolated=levels, asked=spans(), scope=scopes)
+@given(script=scripts, isolated=levels, asked=spans(), scope=scopes)
 def test_whatever_writers_do_at_the_same_time_every_snapshot_has_the_same_sums_both_ways(
     rolled_stage: Rolled,
     script: Script,
@@ -252,9 +289,9 @@ def test_whatever_writers_do_at_the_same_time_every_snapshot_has_the_same_sums_b
     hold(rolled_stage, script, isolated, asked, scope)
 
 
-@settings(max_examples=50)
+@settings(max_examples=15)
 @given(
-    script=scripts("charged", *EVERY, *(4 * tuple(OF_LINES))),
+    script=st.builds(script_of_lines, st.integers(0, 2**32)),
     isolated=levels,
     asked=spans(),
     scope=scopes,
