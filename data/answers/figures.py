@@ -97,12 +97,13 @@ def figures_of(
 ) -> Figures:
     """Read the figures of a window in one snapshot; not ``drawn``, it is one single step."""
     zone, window, terms = crossings.zone, query.window, account.terms
-    extent = extent_of(totals.snapshot, query.workspace_id, window)
+    snapshot, alone = totals.snapshot, [query.workspace_id]
+    extent = extent_of(snapshot, alone, window)
     unit = unit_of(window)
     steps: Sequence[Span] = [window]
     if drawn and unit is Unit.MONTH:
         of_month = partial(month_at, zone=zone)
-        months = spans_in_use(totals.snapshot, query.workspace_id, extent, of_month)
+        months = spans_in_use(snapshot, alone, extent, of_month)
         steps = parts_of(window, months)
     elif drawn:
         steps = steps_of(window, unit, zone)
@@ -111,10 +112,13 @@ def figures_of(
     last = None
     if window.start < window.end:
         last = terms.period_at(min(_last_of(window), account.as_of))
+    # The account crosses its limit in months in which this workspace rests, too.
+    paid = account.workspace_ids
+    paid_extent = extent_of(snapshot, paid, window) if len(paid) > 1 else extent
     periods = {
         period
-        for extents in (extent, earlier_extent)
-        for period in spans_in_use(totals.snapshot, query.workspace_id, extents, terms.period_at)
+        for ids, extents in ((paid, paid_extent), (alone, earlier_extent))
+        for period in spans_in_use(snapshot, ids, extents, terms.period_at)
     } | ({last} if last else set())
     found = crossings.of(totals, account, periods)
     selection = Selection(
@@ -161,8 +165,9 @@ def _earlier(
     if comparison is None:
         return None, (None, None)
     ever = Span(day_start(FIRST_DAY, zone), query.window.start)
-    earliest, _ = extent_of(totals.snapshot, query.workspace_id, ever)
-    return earliest, extent_of(totals.snapshot, query.workspace_id, comparison)
+    alone = [query.workspace_id]
+    earliest, _ = extent_of(totals.snapshot, alone, ever)
+    return earliest, extent_of(totals.snapshot, alone, comparison)
 
 
 def _running_totals(

@@ -78,7 +78,7 @@ def selection_of(
     snapshot, workspace_id = totals.snapshot, query.workspace_id
     found: Iterable[Crossing] = ()
     if labels or query.filters.usage_type:
-        extent = extent_of(snapshot, workspace_id, query.window)
-        periods = spans_in_use(snapshot, workspace_id, extent, account.terms.period_at)
+        extent = extent_of(snapshot, [workspace_id], query.window)
+        periods = spans_in_use(snapshot, [workspace_id], extent, account.terms.period_at)
         found = crossings.of(totals, account, periods).values()
     return Selection(snapshot.executions, workspace_id, query.window, query.filters, tuple(found))

@@ -53,8 +53,8 @@ class CostColumns:
         if not self.revision.models_used:
             return "true"
         used = f"array_replace({self.table}.models_used, NULL, '')"
-        complete = f"coalesce({used} <@ (ARRAY[''] || {self._names_logged()}), true)"
-        return self._either(lambda _: "true", complete)
+        recorded = self._either(cost_json.names_in, self._names_logged())
+        return f"coalesce({used} <@ (ARRAY[''] || {recorded}), true)"
 
     def sent(self) -> str:
         """Return the tokens that went in: ``numeric``, a whole number."""
@@ -79,7 +79,7 @@ class CostColumns:
             return logged
         if not self.revision.usage_log:
             return cost_json.models_in(self._json)
-        return f"{cost_json.models_in(self._json)} UNION ALL {logged}"
+        return f"{cost_json.models_in(self._json)} WHERE {self.has_json} UNION ALL {logged}"
 
     def used(self, names: str) -> str:
         """Return the condition that one of ``names``, a ``text[]``, was used; not by the JSONB."""
@@ -90,10 +90,21 @@ class CostColumns:
 
     @property
     def has_json(self) -> str:
-        """The condition that the JSONB tells its tokens and models."""
+        """The condition that the JSONB tells its tokens and models.
+
+        It does not where the platform was upgraded while the execution ran: it has the cost of
+        before, and lines tell of the rest.
+        """
         if not self.revision.cost_json:
             return "false"
-        return f"coalesce(jsonb_typeof({self._json}) = 'object', false)"
+        is_object = f"coalesce(jsonb_typeof({self._json}) = 'object', false)"
+        if not (self.revision.cost_total and self.revision.usage_log):
+            return is_object
+        stored = f"{self.table}.cost_total"
+        is_whole = f"{stored} IS NOT DISTINCT FROM {cost_json.total_of(self._json)}"
+        return f"""({is_object} AND (
+            {stored} IS NULL OR {is_whole} OR NOT EXISTS (SELECT FROM ({self._lines()}) AS line)
+        ))"""
 
     @property
     def _json(self) -> str:
@@ -126,25 +137,27 @@ class CostColumns:
                         THEN sum(cost) END AS cost,
                     max({cost_json.amount("metadata -> 'toolCost'")}) AS tools,
                     max({sent}) AS sent, max({received}) AS received
-                {self._lines()}
+                FROM ({self._lines()}) AS line WHERE NOT {self.has_json}
                 GROUP BY description
             ) AS logged
         """
 
     def _lines(self) -> str:
-        """Return from where to select the lines of its models."""
+        """Return the lines of its models: rows of ``description``, ``cost`` and ``metadata``."""
         # In full: of what usage_log lacks, a bare name would mean the execution's own.
-        logged = f"""
+        return (
+            self.lines
+            or f"""
             SELECT usage_log.description, usage_log.cost, usage_log.metadata FROM usage_log
             WHERE usage_log.execution_id = {self.table}.execution_id AND {COUNTED_LINES}
         """
-        return f"FROM ({self.lines or logged}) AS line WHERE NOT {self.has_json}"
+        )
 
     def _names_logged(self) -> str:
         """Return the names of the models of which ``usage_log`` has something: ``text[]``."""
         if not self.revision.usage_log:
             return "ARRAY[]::text[]"
-        return f"ARRAY(SELECT description {self._lines()})"
+        return f"ARRAY(SELECT description FROM ({self._lines()}) AS line)"
 
     def _only_used(self) -> str:
         """Return the models that were used and of which ``usage_log`` has nothing."""

@@ -78,6 +78,11 @@ def models_in(cost: str) -> str:
     """
 
 
+def names_in(cost: str) -> str:
+    """Return the names of the models used, in any order: ``text[]``."""
+    return f"(ARRAY(SELECT name {_used(cost)}) || coalesce({cost} ->> 'model', ''))"
+
+
 def _used(cost: str) -> str:
     return f"""FROM jsonb_each(
         CASE jsonb_typeof({cost} -> 'models') WHEN 'object' THEN {cost} -> 'models' ELSE '{{}}' END

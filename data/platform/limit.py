@@ -36,9 +36,14 @@ def limit_of(allowance: Allowance, source: LimitSource) -> Decimal | None:
     return None if limit is None else max(limit, ZERO)
 
 
-def has_no_end(limit: Decimal | None, source: LimitSource) -> bool:
-    """Tell whether such a limit stands for use on demand without an end."""
-    return source is LimitSource.ACCOUNT and limit is not None and limit >= _NO_END
+def has_no_end(allowance: Allowance, source: LimitSource) -> bool:
+    """Tell whether the limit stands for use on demand without an end.
+
+    What a plan with a price includes has one, whatever is set.
+    """
+    as_set = source is LimitSource.ACCOUNT or allowance.plan == ENTERPRISE
+    limit = allowance.limit
+    return as_set and limit is not None and limit.is_finite() and limit >= _NO_END
 
 
 def _set(allowance: Allowance) -> Decimal | None:

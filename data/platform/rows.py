@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from data.platform.executions import Executions
 from data.platform.selection import Selection, between, newer_than, older_than
@@ -149,21 +150,27 @@ def count_tied(snapshot: Snapshot, workspace_id: str, position: Position) -> int
 
 
 def extent_of(
-    snapshot: Snapshot, workspace_id: str, window: Span
+    snapshot: Snapshot, workspace_ids: Sequence[str], window: Span
 ) -> tuple[datetime | None, datetime | None]:
     """Return when the first and the last execution of a window started; None where it has none."""
-    started_at = snapshot.executions.started_at
-    inside = Selection(snapshot.executions, workspace_id, window).condition
-    at = select(started_at).where(inside).limit(1)
+    executions = snapshot.executions
+    started_at = executions.started_at
+    # One after the other: the index has the order of one workspace only.
+    ids = literal(list(workspace_ids), ARRAY(Text))
+    each = func.unnest(ids).table_valued("id", name="each").render_derived()
+    inside = between(started_at, window)
+    at = select(started_at).where(executions.workspace_id == each.c.id, inside).limit(1)
     first = at.order_by(started_at).scalar_subquery()
     last = at.order_by(started_at.desc()).scalar_subquery()
-    found = snapshot.connection.execute(select(first.label("first"), last.label("last"))).one()
-    return found.first, found.last
+    found = snapshot.connection.execute(
+        select(func.min(first), func.max(last)).select_from(each)
+    ).one()
+    return found[0], found[1]
 
 
 def spans_in_use(
     snapshot: Snapshot,
-    workspace_id: str,
+    workspace_ids: Sequence[str],
     extent: tuple[datetime | None, datetime | None],
     span_at: Callable[[datetime], _S],
 ) -> list[_S]:
@@ -179,13 +186,13 @@ def spans_in_use(
     while start is not None:
         spans.append(span_at(start))
         later = Span(spans[-1].end, max(spans[-1].end, last + _MICROSECOND))
-        start, _ = extent_of(snapshot, workspace_id, later)
+        start, _ = extent_of(snapshot, workspace_ids, later)
     return spans
 
 
 def latest_start(snapshot: Snapshot, workspace_id: str) -> datetime | None:
     """Return when the last execution of the workspace started that a window can show."""
-    return extent_of(snapshot, workspace_id, EVER)[1]
+    return extent_of(snapshot, [workspace_id], EVER)[1]
 
 
 class Spent(NamedTuple):

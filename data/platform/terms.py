@@ -100,11 +100,12 @@ def _terms(row: Any, billing: Billing) -> Terms:
     kind, stored = PayerKind.USER, (row.current_usage_limit, row.credit)
     if row.organization_id is not None:
         kind, stored = PayerKind.ORGANIZATION, (row.org_usage_limit, row.credit_of_organization)
-    limit = limit_of(Allowance(kind, *stored, plan, seats), billing.limit_source)
+    allowance = Allowance(kind, *stored, plan, seats)
     cycle: Cycle = Months(billing.zone)
     if billing.period is PeriodKind.SUBSCRIPTION:
         cycle = subscription.cycle(billing.zone, row.as_of) if subscription else Endless()
-    return Terms(limit, cycle, has_no_end(limit, billing.limit_source))
+    source = billing.limit_source
+    return Terms(limit_of(allowance, source), cycle, has_no_end(allowance, source))
 
 
 @cache

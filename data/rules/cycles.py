@@ -16,6 +16,8 @@ _MONTHS_A_YEAR: Final = 12
 # No month and no quarter is as long, and no year as short.
 _LONGER_THAN_MONTHS: Final = timedelta(days=100)
 
+_LAST_NAMED: Final = EVER.end - timedelta(days=1)
+
 
 class Interval(StrEnum):
     """How long a step of a subscription is."""
@@ -103,7 +105,9 @@ class Steps:
         return first.replace(day=min(self.day, _last_day(first)))
 
     def _name(self, span: Span) -> str:
-        first, last = (local_day(instant, self.zone) for instant in (span.start, span.end))
+        # No calendar has a day after the last one that a period can end on.
+        ends = (span.start, min(span.end, _LAST_NAMED))
+        first, last = (local_day(instant, self.zone) for instant in ends)
         year = " %Y" if first.year != last.year else ""
         return " – ".join(f"{day.day} {day:%b{year}}" for day in (first, last))
 

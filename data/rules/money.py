@@ -18,8 +18,8 @@ from typing import Final
 
 ZERO: Final = Decimal(0)
 
-# A known cost has at most 12 + 30 digits; the rest is room for sums of any number of rows.
-_EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+# All digits that PostgreSQL stores before and behind the point, with room for sums of them.
+_EXACT: Final = Context(prec=150_000, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
 
 
 @contextmanager

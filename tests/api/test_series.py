@@ -133,3 +133,9 @@ def test_where_billing_periods_are_no_months_their_ends_are_told(platform: Platf
     assert [entry["points"][-1]["usd"] for entry in series["running_total"]] == ["2", "2"]
     summary = by_subscription.json("billing/usage/summary", asked)
     assert summary["billing_period"] == periods[1]
+    platform.sql("DELETE FROM subscription")
+    assert by_subscription.json("billing/usage/summary", asked)["billing_period"] == {
+        "from": "1970-01-01T00:00:00.000000Z",
+        "to": None,
+        "name": "since the beginning",
+    }

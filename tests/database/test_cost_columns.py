@@ -184,6 +184,22 @@ def test_where_the_json_is_there_it_tells_tokens_and_models(cluster: str) -> Non
         assert told(platform.ledger()) == {"a": (Decimal(9), 12, ["gpt-4o", "haiku"])}
 
 
+def test_an_execution_that_ran_while_the_platform_was_upgraded_is_told_by_its_lines(
+    cluster: str,
+) -> None:
+    base = '{"total": 0.005, "tokens": {"input": 0, "output": 0, "total": 0}, "models": {}}'
+    lines = [model("gpt-4o", "1.495", 1000, 50)]
+    with second(cluster, Stored("a", "1.5", ["gpt-4o"], base, lines)) as platform:
+        assert told(platform.ledger()) == {"a": (Decimal("1.5"), 1050, ["gpt-4o"])}
+        rollup.install(platform.url)
+        assert_agrees(platform)
+        figures = platform.ledger().figures(VIEWER, UsageQuery(WORKSPACE, ALWAYS), Split.MODEL)
+        assert {group.key: group.cost for group in figures.groups} == {
+            "gpt-4o": Decimal("1.495"),
+            None: Decimal("0.005"),
+        }
+
+
 @pytest.mark.parametrize(
     "metadata",
     [None, "{}", "[]", "7", '{"inputTokens": -1}', '{"inputTokens": 1.5}', '{"inputTokens": "x"}'],
@@ -226,7 +242,7 @@ def drawn(count: int) -> list[Stored]:
         found.append(
             Stored(
                 f"r{number:03}",
-                rng.choice([None, "0", f"{rng.randrange(0, 2000)}e-3", "NaN"]),
+                rng.choice([None, "0", f"{rng.randrange(0, 2000)}e-3", "NaN", "9"]),
                 rng.choice([None, rng.sample(names, rng.randrange(4))]),
                 rng.choice([None, None, IN_JSON, '{"total": "?"}']),
                 lines,
@@ -240,10 +256,13 @@ def oracle(run: Stored) -> tuple[Decimal | None, int | None, set[str], bool]:
     cost = {None: None, IN_JSON: Decimal(9)}.get(run.json)
     if run.total is not None:
         cost = None if run.total == "NaN" else Decimal(run.total)
-    if run.json is not None:
-        whole = run.json == IN_JSON
-        return cost, 12 if whole else None, {"gpt-4o", "haiku"} if whole else set(), True
     of_models = [line for line in run.lines if line[:2] == ("workflow", "model")]
+    in_json = {"gpt-4o", "haiku"} if run.json == IN_JSON else set()
+    # Of an execution that ran on after its JSON was written, lines tell.
+    ran_on = run.total is not None and (run.json != IN_JSON or run.total != "9") and of_models
+    if run.json is not None and not ran_on:
+        complete = set(run.models or []) - {""} <= in_json
+        return cost, 12 if in_json else None, in_json, complete
     most: dict[str, int] = {}
     for _, _, name, _, metadata in of_models:
         if metadata:
@@ -314,8 +333,11 @@ A_LINE: Final = model("a", "0.1", 5)
         (["a"], None, [], None, False),
         (["a"], None, [("copilot", *A_LINE[1:])], None, False),
         (["a"], None, [("workflow", "fixed", *A_LINE[2:])], None, False),
-        (["b"], IN_JSON, [A_LINE], 12, True),
-        (["b"], "{}", [A_LINE], None, True),
+        # The JSON was written while it ran, and does not tell the cost that it has.
+        (["b"], IN_JSON, [A_LINE], 5, False),
+        (["b"], "{}", [A_LINE], 5, False),
+        (["haiku"], IN_JSON, [], 12, True),
+        (["haiku", "b"], IN_JSON, [], 12, False),
         (["b"], "null", [A_LINE], 5, False),
     ],
 )

@@ -230,6 +230,18 @@ def test_no_digit_is_lost_at_the_crossing(platform: Platform, filters: Filters) 
     assert (sums.on_demand, sums.included) == (Decimal(cost), Decimal(0))
 
 
+def test_the_account_crosses_its_limit_while_the_workspace_rests(platform: Platform) -> None:
+    platform.account(1, WORKSPACE, "other")
+    platform.runs([Run("here", utc("2026-09-10"), '{"total": 0.5}')])
+    platform.runs(
+        Run(f"r{month}", utc(f"2026-{month:02}-20"), '{"total": 2}', "other")
+        for month in (8, 9, 10, 11)
+    )
+    query = UsageQuery(WORKSPACE, Window(utc("2026-08-01"), utc("2026-11-21")))
+    figures = platform.ledger().figures(VIEWER, query)
+    assert [crossing.period.start.month for crossing in figures.crossings] == [8, 9, 10, 11]
+
+
 def test_crossings_come_in_their_order_and_months_are_whole(platform: Platform) -> None:
     platform.account(1)
     platform.runs(

@@ -13,10 +13,12 @@ from data.platform.access import Viewer
 from data.platform.payer import PayerKind
 from data.platform.snapshot import Snapshot
 from data.platform.terms import Account, account_of
+from data.question.query import UsageQuery
 from data.rules.billing import Billing, BillingPeriod, LimitSource, PeriodKind
 from data.rules.calendar import EVER
 from data.rules.errors import UnavailableError
 from tests.support.platform import (
+    ALWAYS,
     FOUNDED,
     PAYER,
     VIEWER,
@@ -363,6 +365,41 @@ def test_periods_are_those_of_the_payers_subscription(
     )
     by_month = account(either, Billing(zone)).terms.period_at(utc("2026-11-28"))
     assert (by_month.name, by_month.kind) == ("November", PeriodKind.MONTH)
+
+
+@pytest.mark.parametrize("limit", ["1e-1000", "1e1000", "0.1"])
+@pytest.mark.parametrize("source", LimitSource)
+def test_no_limit_has_too_many_digits(either: Platform, limit: str, source: LimitSource) -> None:
+    either.account(limit)
+    either.subscription(PAYER, "enterprise")
+    either.sql("UPDATE user_stats SET credit_balance = 1e-200")
+    either.runs([Run("a", utc("2026-11-05"), '{"total": 0.25}')])
+    ledger = either.ledger(limit_source=source)
+    sums = ledger.summary(VIEWER, UsageQuery(WORKSPACE, ALWAYS)).sums
+    assert (sums.on_demand > 0) == (limit != "1e1000")
+
+
+@pytest.mark.parametrize(
+    ("plan", "limit", "seats", "without_end"),
+    [
+        ("pro", "999999", None, {LimitSource.ACCOUNT}),
+        ("pro", "999998.99", None, set()),
+        ("enterprise", "999999", None, set(LimitSource)),
+        # So much by its seats, and nobody switched it on.
+        ("team", "5", 30_000, set()),
+    ],
+)
+def test_whoever_stores_999999_has_no_end_where_the_limit_is_what_is_stored(
+    either: Platform, plan: str, limit: str, seats: int | None, without_end: set[LimitSource]
+) -> None:
+    either.account(limit)
+    either.subscription(PAYER, plan, seats=seats)
+    found = {
+        source
+        for source in LimitSource
+        if account(either, Billing(UTC, limit_source=source)).terms.no_end
+    }
+    assert found == without_end
 
 
 def test_without_a_subscription_a_period_has_no_end(either: Platform) -> None:

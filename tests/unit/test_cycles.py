@@ -129,7 +129,9 @@ def test_a_period_is_named_by_its_days_in_the_reporting_zone(
 
 @pytest.mark.parametrize("interval", Interval)
 @pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("anchor", ["1970-01-31", "2026-11-05 09:15", "2024-02-29"])
+@pytest.mark.parametrize(
+    "anchor", ["1970-01-31", "2026-11-05 09:15", "2024-02-29", "2026-12-31 23:00"]
+)
 def test_whatever_a_window_can_show_lies_in_a_period(
     interval: Interval, zone: ZoneInfo, anchor: str
 ) -> None:

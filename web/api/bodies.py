@@ -1,7 +1,8 @@
 """What several answers of the API share, made from the ledger's answers."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from data.rules.billing import BillingPeriod
 from data.rules.calendar import Span, Window
@@ -12,6 +13,8 @@ from data.sums.by_span import Sums
 from settings import Settings
 from settings.addresses import workflow_url
 from web.api import models
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def period_of(window: Window, settings: Settings) -> models.Period:
@@ -26,6 +29,8 @@ def period_of(window: Window, settings: Settings) -> models.Period:
 
 def billing_period_of(period: BillingPeriod) -> models.BillingPeriod:
     """Return a billing period by its ends and its name."""
+    if period.endless:
+        return models.BillingPeriod(from_=rfc3339(_BEGINNING), to=None, name=period.name)
     return models.BillingPeriod(**ends_of(period), name=period.name)
 
 

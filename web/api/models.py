@@ -51,8 +51,9 @@ class BillingPeriod(Model):
     """The span of one running total."""
 
     from_: Instant = Field(alias="from")
-    to: Instant = Field(
-        description="Where it starts in 1969 it is all time, and this is the last instant there is."
+    to: Instant | None = Field(
+        description="Null where it has no end: since the beginning, of a payer without a "
+        "subscription."
     )
     name: str = Field(description="Its name to people, such as `November` or `5 Nov – 5 Dec`.")
 
