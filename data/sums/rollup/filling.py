@@ -44,7 +44,8 @@ def fill(connection: Connection, revision: Revision, progress: Progress) -> Veri
                 break
     with connection.execution_options(isolation_level="AUTOCOMMIT").begin():
         for table in metadata.sorted_tables:
-            connection.exec_driver_sql(f"VACUUM (ANALYZE) {table.fullname}")
+            # To give pages back would wait for writers, and they for it.
+            connection.exec_driver_sql(f"VACUUM (ANALYZE, TRUNCATE false) {table.fullname}")
     return verified
 
 
