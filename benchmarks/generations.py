@@ -62,9 +62,16 @@ def _second(stage: Stage, scene: Scene) -> Iterator[Scene]:
     name = f"bench_{scene.executions}"
     copy = f"{name}_second"
     url = scene.url.replace(f"/{name}?", f"/{copy}?")
-    if not _is_there(stage, copy):
+    if _mark(stage, copy) != _mark(stage, name):
+        _run(stage, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
         _run(stage, "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", copy, name)
         _bring_forward(url)
+        with psycopg.connect(stage.url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+                    sql.Identifier(copy), sql.Literal(_mark(stage, name))
+                )
+            )
     second = replace(scene, url=url)
     rollup.uninstall(url)
     second.use_rollup(True)
@@ -116,10 +123,14 @@ def _write(stage: Stage, scene: Scene) -> None:
         _run(stage, "DROP DATABASE {} WITH (FORCE)", f"bench_second_{words}")
 
 
-def _is_there(stage: Stage, name: str) -> bool:
+def _mark(stage: Stage, name: str) -> str | None:
+    """Return what a database says that is in it; a copy of another says the same."""
     with psycopg.connect(stage.url, autocommit=True) as connection:
-        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
-        return found.fetchone() is not None
+        row = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
+            [name],
+        ).fetchone()
+    return row[0] if row else None
 
 
 def _run(stage: Stage, statement: str, *names: str) -> None:

@@ -20,7 +20,7 @@ from data.sums import rollup
 from demo.local_postgres import LocalPostgres
 
 _LOG: Final = logging.getLogger("benchmarks")
-_FORM: Final = 2  # what is loaded; a kept database of another form is loaded anew
+_FORM: Final = 3  # what is loaded; a kept database of another form is loaded anew
 
 
 @dataclass(frozen=True)
