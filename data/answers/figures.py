@@ -50,10 +50,10 @@ class Figures:
     ``by_step`` has the sums of each of ``steps``, which together are the window; ``groups`` splits
     their costs. ``earlier`` are the sums of the window ``comparison``; ``earliest`` is when the
     workspace's executions began; both are None where that was not before the window.
-    ``crossings`` are the account's in the window. ``crossing`` and ``running_total`` (of the
-    account, in full dollars) are those of ``period``, the billing period that holds the window's
-    last instant, or now if that is earlier. The total is None, and ``running_totals`` is empty, for
-    viewers to whom they would tell of other people's workspaces.
+    ``crossings`` are the account's in the window, all of them where it is drawn. ``crossing`` and
+    ``running_total`` (of the account, in full dollars) are those of ``period``, the billing period
+    that holds the window's last instant, or now if that is earlier. The total is None, and
+    ``running_totals`` is empty, for viewers to whom they would tell of other people's workspaces.
     """
 
     account: Account
@@ -112,8 +112,8 @@ def figures_of(
     last = None
     if window.start < window.end:
         last = terms.period_at(min(_last_of(window), account.as_of))
-    # The account crosses its limit in months in which this workspace rests, too.
-    paid = account.workspace_ids
+    # The account crosses its limit while this workspace rests, too, which sums need not know.
+    paid = account.workspace_ids if drawn else alone
     paid_extent = extent_of(snapshot, paid, window) if len(paid) > 1 else extent
     periods = {
         period
