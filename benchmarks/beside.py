@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-import psycopg
-from psycopg import sql
 
 from benchmarks.questions import Question, endpoints
 from benchmarks.sameness.side import checked_out
@@ -74,8 +72,8 @@ def _both(stage: Stage, scene: Scene, checkout: Path, *, rollup: bool) -> Iterat
         return
     name = f"bench_{scene.executions}"
     copy = f"{name}_before"
-    _run(stage, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
-    _run(stage, "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", copy, name)
+    stage.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
+    stage.run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", copy, name)
     url = scene.url.replace(f"/{name}?", f"/{copy}?")
     try:
         for words in ("install", "compact"):
@@ -90,12 +88,7 @@ def _both(stage: Stage, scene: Scene, checkout: Path, *, rollup: bool) -> Iterat
         yield [replace(scene, url=url), scene]
     finally:
         scene.use_rollup(False)
-        _run(stage, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
-
-
-def _run(stage: Stage, statement: str, *names: str) -> None:
-    with psycopg.connect(stage.url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        stage.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
 
 
 def compare(scenes: Sequence[Scene], roots: tuple[Path, Path], only: str, allowed: float) -> None:

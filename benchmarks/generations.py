@@ -63,8 +63,8 @@ def _second(stage: Stage, scene: Scene) -> Iterator[Scene]:
     copy = f"{name}_second"
     url = scene.url.replace(f"/{name}?", f"/{copy}?")
     if _mark(stage, copy) != _mark(stage, name):
-        _run(stage, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
-        _run(stage, "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", copy, name)
+        stage.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
+        stage.run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", copy, name)
         _bring_forward(url)
         with psycopg.connect(stage.url, autocommit=True) as connection:
             connection.execute(
@@ -97,8 +97,8 @@ def _write(stage: Stage, scene: Scene) -> None:
     urls = {}
     for words in rates:
         name = f"bench_second_{words}"
-        _run(stage, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-        _run(stage, "CREATE DATABASE {}", name)
+        stage.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        stage.run("CREATE DATABASE {}", name)
         urls[words] = stage.url.replace("/postgres?", f"/{name}?")
         load(urls[words], _SETTLED, scene.calendar)
         _bring_forward(urls[words])
@@ -120,7 +120,7 @@ def _write(stage: Stage, scene: Scene) -> None:
         f"{rolled / without - 1:+.1%}; {rollup.verify(urls['with']).wrong} sums wrong"
     )
     for words in rates:
-        _run(stage, "DROP DATABASE {} WITH (FORCE)", f"bench_second_{words}")
+        stage.run("DROP DATABASE {} WITH (FORCE)", f"bench_second_{words}")
 
 
 def _mark(stage: Stage, name: str) -> str | None:
@@ -131,11 +131,6 @@ def _mark(stage: Stage, name: str) -> str | None:
             [name],
         ).fetchone()
     return row[0] if row else None
-
-
-def _run(stage: Stage, statement: str, *names: str) -> None:
-    with psycopg.connect(stage.url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -109,11 +109,12 @@ class Stage:
 
     def forget(self, executions: int) -> None:
         """Drop the database of this size, which may be large."""
-        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), f"bench_{executions}")
+        self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", f"bench_{executions}")
 
-    def _run(self, statement: sql.SQL, name: str) -> None:
+    def run(self, statement: LiteralString, *names: str) -> None:
+        """Execute a statement outside of every scene, with these identifiers put in."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(statement.format(sql.Identifier(name)))
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def _is_loaded(self, name: str, mark: dict[str, Any]) -> bool:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -128,8 +129,8 @@ class Stage:
         begun = time.perf_counter()
         self._set(BULK_SETTINGS)
         try:
-            self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
-            self._run(sql.SQL("CREATE DATABASE {}"), name)
+            self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            self.run("CREATE DATABASE {}", name)
             load(self.url.replace("/postgres?", f"/{name}?"), executions, self._calendar)
         finally:
             self._set({})

