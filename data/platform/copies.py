@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from data.platform import schema
 from data.platform.cost_columns import COUNTED_LINES
-from data.platform.readiness import cannot_read
+from data.platform.readiness import demand_costs
 from data.platform.revision import Revision
 from data.platform.types import UtcTimestamp
 
@@ -61,8 +61,7 @@ def copied_of(revision: Revision) -> tuple[Copied, ...]:
 
     Raises UnavailableError where it keeps costs nowhere.
     """
-    if not (revision.cost_json or revision.cost_total):
-        raise cannot_read("cost", EXECUTIONS, "is not there")
+    demand_costs(revision)
     missing = {
         *(() if revision.cost_json else ("cost",)),
         *(() if revision.cost_total else ("cost_total",)),

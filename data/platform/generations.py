@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from data.platform import cost_sql, schema
 from data.platform.cost_columns import CostColumns
 from data.platform.executions import Executions, any_of, counted_of, join_of_charges
-from data.platform.readiness import cannot_read
+from data.platform.readiness import demand_costs
 from data.platform.revision import Revision
 
 _COST: Final = str(schema.execution.c.cost)
@@ -35,8 +35,7 @@ def executions_of(revision: Revision) -> Executions:
     Raises UnavailableError where it keeps costs nowhere.
     """
     table = schema.execution
-    if not (revision.cost_json or revision.cost_total):
-        raise cannot_read(table.c.cost.name, table.name, "is not there")
+    demand_costs(revision)
     costs = CostColumns(table.name, revision)
     return Executions(
         **vars(counted_of(table, costs)),

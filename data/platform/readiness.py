@@ -80,10 +80,17 @@ def check(connection: Connection, *, sessions: bool) -> None:
     if unreadable:
         table, column = needed[unreadable.place - 1]
         why = "is not there" if unreadable.missing else "may not be read by this role"
-        raise cannot_read(column, table, why)
+        raise _cannot_read(column, table, why)
 
 
-def cannot_read(column: str, table: str, why: str) -> UnavailableError:
+def demand_costs(revision: Revision) -> None:
+    """Raise UnavailableError where the platform keeps costs nowhere."""
+    if not (revision.cost_json or revision.cost_total):
+        [(table, (column,))] = COST_JSON.items()
+        raise _cannot_read(column, table, "is not there")
+
+
+def _cannot_read(column: str, table: str, why: str) -> UnavailableError:
     """Return the error of a column that is needed; ``why`` it cannot be read."""
     return UnavailableError(
         f"The column {column} of {table} {why}. The GRANTs in docs/install.md name all that is "

@@ -16,6 +16,7 @@ from data.platform.cost_columns import COUNTED_LINES, CostColumns
 from data.platform.executions import Counted, counted_of
 from data.platform.revision import Revision
 
+_AMOUNTS: Final = ("cost", "cost_total")
 _LINE: Final = "execution_id, description, cost, metadata"
 
 
@@ -24,10 +25,10 @@ def last_of(revision: Revision, changes: str) -> str:
 
     Rows of ``sign`` and what is copied, as are those of ``changes``. For revisions without lines.
     """
-    columns = _columns(revision)
+    columns = ", ".join(copied_of(revision)[0].columns)
     return f"""
         SELECT sum(sign) AS sign, {columns} FROM {changes}
-        GROUP BY {_alike(columns)} HAVING sum(sign) <> 0
+        GROUP BY {_alike(revision)} HAVING sum(sign) <> 0
     """
 
 
@@ -38,7 +39,8 @@ def states_of(revision: Revision, chosen: str, changes: str, changed_lines: str)
     the changes there are to them, with ``sign``. Rows of ``sign`` (-1 before, 1 after), what is
     copied of executions, and ``lines``, JSONB.
     """
-    columns = _columns(revision)
+    copied = copied_of(revision)[0].columns
+    columns = ", ".join(copied)
     # Before is what is there, without what was added and with what was removed. Lines may be equal,
     # so they are counted.
     return f"""
@@ -53,7 +55,7 @@ def states_of(revision: Revision, chosen: str, changes: str, changed_lines: str)
                 SELECT 1 AS times, {columns} FROM row_there
                 UNION ALL SELECT -sign, {columns} FROM {changes}
             ) AS known
-            GROUP BY {_alike(columns)} HAVING sum(times) > 0
+            GROUP BY {_alike(revision)} HAVING sum(times) > 0
         ),
         line_there AS MATERIALIZED (
             SELECT {_LINE} FROM {LINES}
@@ -76,20 +78,16 @@ def states_of(revision: Revision, chosen: str, changes: str, changed_lines: str)
                 'description', description, 'cost', cost, 'metadata', metadata)) AS lines
             FROM line_state GROUP BY side, execution_id
         )
-        SELECT sign, {", ".join(f"row_state.{name}" for name in columns.split(", "))}, lines
+        SELECT sign, {", ".join(f"row_state.{name}" for name in copied)}, lines
         FROM row_state LEFT JOIN of_execution
             ON of_execution.execution_id = row_state.execution_id AND side = sign(sign)
     """
 
 
-def _columns(revision: Revision) -> str:
-    return ", ".join(copied_of(revision)[0].columns)
-
-
-def _alike(columns: str) -> str:
+def _alike(revision: Revision) -> str:
     """Return what to group copies by; 1 and 1.0 are equal to JSONB, but not always to readers."""
-    texts = [f"{name}::text" for name in ("cost", "cost_total") if name in columns.split(", ")]
-    return ", ".join([columns, *texts])
+    columns = copied_of(revision)[0].columns
+    return ", ".join([*columns, *(f"{name}::text" for name in columns if name in _AMOUNTS)])
 
 
 class CostSql(NamedTuple):

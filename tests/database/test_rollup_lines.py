@@ -118,6 +118,9 @@ def test_a_platform_that_is_upgraded_under_its_rollup_writes_on_and_install_make
         platform.runs([Run("after", NOON, None)])
         platform.sql(f"UPDATE {TABLE} SET cost_total = 0.25 WHERE id = 'after'")
         assert not trusted(platform)
+        for work in (rollup.compact, rollup.verify):
+            with pytest.raises(UsageError, match="does not fit the platform's tables"):
+                work(platform.url)
         platform.sql(f"ALTER TABLE {TABLE} DROP cost")
         platform.sql(f"UPDATE {TABLE} SET cost_total = 0.5 WHERE id = 'before'")
         assert not trusted(platform)
